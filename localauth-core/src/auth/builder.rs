@@ -1,0 +1,219 @@
+//! Configuring an [`Auth`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::{Auth, Inner, RegistrationMode, sync, writer};
+use crate::cache::{BoundedMap, Epochs};
+use crate::clock::{Clock, SystemClock};
+use crate::entropy::{Entropy, OsEntropy};
+use crate::feature::FeatureRegistry;
+use crate::identity::Identity;
+use crate::password::{PasswordCost, PasswordError, Passwords};
+use crate::secret::{SecretRing, ServerSecret};
+use crate::store::Stores;
+
+/// Configures an [`Auth`]. Every method has a default that is safe to keep.
+#[must_use]
+pub struct AuthBuilder {
+    stores: Stores,
+    secret: Option<ServerSecret>,
+    previous_secrets: Vec<ServerSecret>,
+    clock: Option<Arc<dyn Clock>>,
+    entropy: Option<Arc<dyn Entropy>>,
+    features: Option<FeatureRegistry>,
+    registration: RegistrationMode,
+    local_auth: bool,
+    shared_keys: Vec<zeroize::Zeroizing<String>>,
+    password_cost: PasswordCost,
+    default_key_expiry: Option<Duration>,
+    stale_limit: Duration,
+    cache_capacity: usize,
+    background: bool,
+}
+
+impl fmt::Debug for AuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthBuilder")
+            .field("registration", &self.registration)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An [`Auth`] could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// No secret was given and the store offers none.
+    #[error("no server secret: give one with `AuthBuilder::secret`, at least 32 random bytes that stay the same")]
+    MissingSecret,
+    /// There is no async runtime to do the background work on.
+    #[error("no tokio runtime: build `Auth` inside `#[tokio::main]` or a `Runtime::enter` guard")]
+    NoRuntime,
+    /// The password parameters are impossible.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// A shared key is empty or could be mistaken for something else.
+    #[error("a shared key needs at least 8 characters and no spaces or control characters")]
+    SharedKey,
+}
+
+impl AuthBuilder {
+    pub(super) const fn new(stores: Stores) -> Self {
+        Self {
+            stores,
+            secret: None,
+            previous_secrets: Vec::new(),
+            clock: None,
+            entropy: None,
+            features: None,
+            registration: RegistrationMode::Approval,
+            local_auth: true,
+            shared_keys: Vec::new(),
+            password_cost: PasswordCost::OWASP,
+            default_key_expiry: None,
+            stale_limit: Duration::from_secs(300),
+            cache_capacity: 100_000,
+            background: true,
+        }
+    }
+
+    /// The secret that keys the digests of keys and sessions. Without it the store's own is used, when it keeps one
+    /// (a SQLite file has it beside the file, a memory store for its life).
+    pub fn secret(mut self, secret: ServerSecret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// A secret used earlier: what was made with it stays good.
+    pub fn previous_secret(mut self, secret: ServerSecret) -> Self {
+        self.previous_secrets.push(secret);
+        self
+    }
+
+    /// Another clock than the machine's.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Another source of randomness than the operating system's.
+    pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
+        self.entropy = Some(Arc::new(entropy));
+        self
+    }
+
+    /// Other features than the preset.
+    pub fn features(mut self, features: FeatureRegistry) -> Self {
+        self.features = Some(features);
+        self
+    }
+
+    /// How new users come in. By default an administrator approves each.
+    pub const fn registration(mut self, mode: RegistrationMode) -> Self {
+        self.registration = mode;
+        self
+    }
+
+    /// Whether registration and sign-in by address and password are on. They are by default.
+    pub const fn local_auth(mut self, on: bool) -> Self {
+        self.local_auth = on;
+        self
+    }
+
+    /// A key that everybody shares: whoever has it is an administrator.
+    pub fn shared_key(mut self, key: impl Into<String>) -> Self {
+        self.shared_keys.push(zeroize::Zeroizing::new(key.into()));
+        self
+    }
+
+    /// How much work a password hash costs. OWASP's parameters by default.
+    pub const fn password_cost(mut self, cost: PasswordCost) -> Self {
+        self.password_cost = cost;
+        self
+    }
+
+    /// How long keys made without an expiry last. For ever by default.
+    pub const fn default_key_expiry(mut self, life: Option<Duration>) -> Self {
+        self.default_key_expiry = life;
+        self
+    }
+
+    /// How long known identities outlive an outage of the store. 5 minutes by default.
+    pub const fn stale_limit(mut self, limit: Duration) -> Self {
+        self.stale_limit = limit;
+        self
+    }
+
+    /// How many credentials are remembered. 100,000 by default, at about 500 bytes each.
+    pub const fn cache_capacity(mut self, entries: usize) -> Self {
+        self.cache_capacity = entries;
+        self
+    }
+
+    /// Whether to follow the store's changes and write usage in the background. Switched off, a test calls
+    /// [`Auth::follow_changes`] itself, and [`Auth::flush`] writes.
+    pub const fn background(mut self, on: bool) -> Self {
+        self.background = on;
+        self
+    }
+
+    /// Builds the `Auth` and starts its background work.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] when the secret is missing, there is no runtime, or a setting is impossible.
+    pub fn build(self) -> Result<Auth, BuildError> {
+        let handle = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let secret = match self.secret {
+            Some(secret) => secret,
+            None => self.stores.settings.own_secret().ok_or(BuildError::MissingSecret)?,
+        };
+        let ring = SecretRing::new(&secret, &self.previous_secrets);
+        let entropy = self.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
+        let features = self.features.unwrap_or_default();
+        let mut shared_keys = HashMap::new();
+        let shared = Arc::new(Identity::shared(&features));
+        for key in &self.shared_keys {
+            let plain = key.len() >= 8 && key.len() <= 512 && key.bytes().all(|b| b.is_ascii_graphic());
+            if !plain {
+                return Err(BuildError::SharedKey);
+            }
+            shared_keys.insert(*ring.digest(key.as_bytes()).as_bytes(), Arc::clone(&shared));
+        }
+        let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let (writer, work) = writer::Writer::new();
+        let unrecorded = writer.counter();
+        let inner = Arc::new(Inner {
+            passwords: Passwords::new(self.password_cost, at_once, Arc::clone(&entropy))?,
+            sync: sync::Sync::new(),
+            stores: self.stores,
+            clock,
+            entropy,
+            ring,
+            features,
+            registration: self.registration,
+            local_auth: self.local_auth,
+            default_key_expiry: self.default_key_expiry,
+            stale_limit: self.stale_limit,
+            store_timeout: Duration::from_secs(10),
+            identities: BoundedMap::new(self.cache_capacity),
+            public_ids: BoundedMap::new(self.cache_capacity.clamp(1, 10_000)),
+            refused: BoundedMap::new(self.cache_capacity.clamp(1, 10_000)),
+            epochs: Epochs::default(),
+            loading: Mutex::default(),
+            shared_keys,
+            writer,
+        });
+        handle.spawn(writer::run(work, inner.stores.clone(), unrecorded));
+        if self.background {
+            handle.spawn(sync::run(Arc::downgrade(&inner)));
+        }
+        Ok(Auth(inner))
+    }
+}

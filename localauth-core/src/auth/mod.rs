@@ -1,0 +1,174 @@
+//! [`Auth`]: the one handle.
+
+mod accounts;
+mod builder;
+mod keys;
+mod reports;
+mod resolve;
+mod sync;
+mod writer;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::cache::{BoundedMap, DigestKey, Epochs};
+use crate::clock::{Clock, Timestamp};
+use crate::entropy::Entropy;
+use crate::feature::FeatureRegistry;
+use crate::id::RequestId;
+use crate::identity::Identity;
+use crate::key::PublicId;
+use crate::password::Passwords;
+use crate::secret::SecretRing;
+use crate::store::Stores;
+use crate::usage::UsageEvent;
+
+pub use accounts::{AddUserError, NewAccount, RegisterError, Registered, RegistrationMode, SignInError, SignedIn};
+pub use builder::{AuthBuilder, BuildError};
+pub use keys::{CreateKeyError, CreatedKey, NewKey, ParseExpiryError, parse_duration};
+pub use reports::{UsageReport, UsageReportRow};
+pub use resolve::{Authentication, Lookup};
+pub use sync::SecretMismatch;
+
+/// The one handle on everything: resolves what a request carries to an [`Identity`], and offers the use cases that the
+/// REST API, the console and the command line share.
+///
+/// Cheap to clone; all clones are one. When the last one goes, its background work ends; [`Auth::shutdown`] writes what
+/// is still queued first.
+///
+/// ```
+/// use localauth_core::{Auth, Authentication, Denial, MemoryStore, NewAccount, NewKey, Password};
+/// use http::{HeaderMap, header::AUTHORIZATION};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let auth = Auth::builder(MemoryStore::new()).build()?;
+/// let ada = auth.add_user(NewAccount::local("ada@example.org", Password::new("correct-horse-battery"))).await?;
+/// let key = auth.create_key(ada.id, NewKey::named("laptop")).await?;
+///
+/// // Accepted:
+/// let mut headers = HeaderMap::new();
+/// headers.insert(AUTHORIZATION, format!("Bearer {}", key.plain.expose()).parse()?);
+/// assert_eq!(auth.authenticate(&headers).await?.user_id(), ada.id);
+///
+/// // Refused:
+/// headers.insert(AUTHORIZATION, "Bearer sk-local-guessed".parse()?);
+/// assert_eq!(auth.authenticate(&headers).await.unwrap_err(), Denial::InvalidApiKey);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").finish_non_exhaustive()
+    }
+}
+
+/// What a credential was good for when the store was asked.
+#[derive(Clone)]
+struct Cached {
+    /// The token without its secret end. A credential is a hit only when this is the same to the letter.
+    head: Box<[u8]>,
+    identity: Arc<Identity>,
+    touched: Arc<std::sync::atomic::AtomicI64>,
+}
+
+struct Inner {
+    stores: Stores,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    ring: SecretRing,
+    passwords: Passwords,
+    features: FeatureRegistry,
+    registration: RegistrationMode,
+    local_auth: bool,
+    default_key_expiry: Option<Duration>,
+    stale_limit: Duration,
+    store_timeout: Duration,
+    /// Good credentials, by the digest of their secret end.
+    identities: BoundedMap<DigestKey, Cached>,
+    /// What is known of public ids that came with a wrong secret, or that nobody has.
+    public_ids: BoundedMap<PublicId, resolve::KnownId, std::hash::RandomState>,
+    /// Credentials that were found to be no good, by digest.
+    refused: BoundedMap<DigestKey, resolve::Refused>,
+    epochs: Epochs,
+    loading: Mutex<HashMap<[u8; 32], resolve::WeakLoad>>,
+    shared_keys: HashMap<[u8; 32], Arc<Identity>>,
+    sync: sync::Sync,
+    writer: writer::Writer,
+}
+
+impl Auth {
+    /// Starts to configure an `Auth` over `store`, which serves for everything.
+    pub fn builder<S: crate::store::Store + 'static>(store: S) -> AuthBuilder {
+        AuthBuilder::new(Stores::from_one(store))
+    }
+
+    /// Starts to configure an `Auth` over several stores.
+    pub const fn builder_with(stores: Stores) -> AuthBuilder {
+        AuthBuilder::new(stores)
+    }
+
+    /// The present time, by the injected clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// All features there are.
+    pub fn features(&self) -> &FeatureRegistry {
+        &self.0.features
+    }
+
+    /// How new users come in.
+    pub fn registration(&self) -> RegistrationMode {
+        self.0.registration
+    }
+
+    /// Whether sign-in by address and password is on.
+    pub fn local_auth(&self) -> bool {
+        self.0.local_auth
+    }
+
+    /// Whether there are shared keys.
+    pub fn has_shared_keys(&self) -> bool {
+        !self.0.shared_keys.is_empty()
+    }
+
+    /// A fresh name for a request; `None` when there is no randomness.
+    pub fn new_request_id(&self) -> Option<RequestId> {
+        RequestId::generate(self.now(), &*self.0.entropy).ok()
+    }
+
+    /// Notes what an answered request used. Never waits: the event goes into a bounded queue and from there into the
+    /// store in batches. When the queue is full the event is lost, counted in [`Auth::unrecorded`] and logged.
+    pub fn record_usage(&self, event: UsageEvent) {
+        self.0.writer.record(event);
+    }
+
+    /// How many usage events were lost because the queue was full. Must read 0.
+    pub fn unrecorded(&self) -> u64 {
+        self.0.writer.unrecorded()
+    }
+
+    /// Waits until all usage recorded so far is in the store, or the store cannot be reached.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`](crate::StoreError) when the store did not take it in time. Nothing is lost: it stays queued.
+    pub async fn flush(&self) -> Result<(), crate::StoreError> {
+        self.0.writer.flush(self.0.store_timeout).await
+    }
+
+    /// Writes what is queued and stops the background work. To be called before the process ends.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`](crate::StoreError) when queued usage could not be written.
+    pub async fn shutdown(&self) -> Result<(), crate::StoreError> {
+        self.flush().await
+    }
+}

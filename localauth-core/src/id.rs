@@ -1,0 +1,97 @@
+//! Identifiers: a type for each, so that a key's id is never taken for a user's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::entropy::{Entropy, EntropyError};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// A UUID of version 7 (RFC 9562): newer ones sort later. Not a secret.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A fresh id.
+            ///
+            /// # Errors
+            ///
+            /// [`EntropyError`] when there is no randomness.
+            pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+                let mut random = [0_u8; 10];
+                entropy.fill(&mut random)?;
+                let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+                Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
+            }
+
+            /// The id as a UUID.
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+
+            /// From a UUID that a store kept.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0.hyphenated())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(s: &str) -> Result<Self, ParseIdError> {
+                Uuid::try_parse(s).map(Self).map_err(|_| ParseIdError)
+            }
+        }
+    };
+}
+
+id!(
+    /// Names a user.
+    UserId
+);
+id!(
+    /// Names an API key. Not the public id, which is part of the key's text: this one stays when a key is rotated.
+    KeyId
+);
+id!(
+    /// Names a session. Not the token that the browser holds.
+    SessionId
+);
+id!(
+    /// Names one request, so that its usage counts once.
+    RequestId
+);
+
+impl UserId {
+    /// The synthetic administrator behind the shared (legacy) keys. Never in a store.
+    pub const SHARED: Self = Self(Uuid::nil());
+}
+
+/// A text that is not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: expected 32 hexadecimal digits in five groups")]
+#[non_exhaustive]
+pub struct ParseIdError;
+
+/// A point in the history of the store: every change to what somebody may do gets the next one.
+///
+/// One counter for the whole store, so that "what changed since" is one indexed look-up. Zero is before everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Epoch(pub u64);

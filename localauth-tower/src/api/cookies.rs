@@ -1,0 +1,47 @@
+//! The session cookie.
+
+use axum::response::Response;
+use cookie::{Cookie, SameSite};
+use http::{HeaderValue, header};
+
+const PLAIN: &str = "session";
+/// Over HTTPS: the prefix makes browsers refuse the cookie from another host or without TLS (RFC 6265bis, 4.1.3.2).
+const HOST: &str = "__Host-session";
+
+fn cookie<'c>(name: &'static str, value: &'c str, https: bool) -> cookie::CookieBuilder<'c> {
+    Cookie::build((name, value))
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .path("/")
+        .secure(https || name == HOST)
+}
+
+fn set(response: &mut Response, cookie: &Cookie<'_>) {
+    // A token is base 62: always a valid header value.
+    if let Ok(mut value) = HeaderValue::try_from(cookie.to_string()) {
+        value.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+/// Gives the browser its session, and takes whatever else it might have signed in with before.
+pub(crate) fn sign_in(response: &mut Response, token: &str, lifetime: std::time::Duration, https: bool) {
+    let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+    let (name, other) = if https { (HOST, PLAIN) } else { (PLAIN, HOST) };
+    set(
+        response,
+        &cookie(name, token, https)
+            .max_age(time::Duration::seconds(seconds))
+            .build(),
+    );
+    for name in [other, "token"] {
+        set(response, &cookie(name, "", https).max_age(time::Duration::ZERO).build());
+    }
+}
+
+/// Takes the browser's session.
+pub(crate) fn sign_out(response: &mut Response, https: bool) {
+    for name in [PLAIN, HOST, "token"] {
+        set(response, &cookie(name, "", https).max_age(time::Duration::ZERO).build());
+    }
+}

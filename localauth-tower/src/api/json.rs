@@ -1,0 +1,36 @@
+//! JSON bodies, with errors in the API's form.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request};
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// A JSON body. Fields that the type does not have are ignored.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(match rejection.status() {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                    let text = "send the body as JSON, with the header `Content-Type: application/json`";
+                    ApiError::Said(StatusCode::UNSUPPORTED_MEDIA_TYPE, text.to_owned())
+                }
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::Said(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "the body is larger than 64 KiB".to_owned(),
+                ),
+                // The parser's text can hold what was sent, a password say: only its place is told.
+                _ => match rejection {
+                    JsonRejection::JsonDataError(_) => ApiError::bad("a field has the wrong type"),
+                    _ => ApiError::bad("the body is not valid JSON"),
+                },
+            }),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Who the request comes from, as layers and handlers see it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use localauth_core::policy::Rule;
+use localauth_core::{Denial, Identity, UserId};
+
+/// Who the request comes from. [`RequireAuth`](crate::RequireAuth) puts it into the request's extensions.
+///
+/// Dereferences to [`Identity`]. With the feature `axum` it is an extractor, and so is `Option<CurrentUser>`.
+#[derive(Debug, Clone)]
+pub struct CurrentUser {
+    identity: Arc<Identity>,
+    rule: Option<Arc<Rule>>,
+}
+
+impl CurrentUser {
+    pub(crate) const fn new(identity: Arc<Identity>) -> Self {
+        Self { identity, rule: None }
+    }
+
+    /// The user's id.
+    pub fn id(&self) -> UserId {
+        self.identity.user_id()
+    }
+
+    /// The identity, to keep.
+    pub const fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    /// The rule of the route table that let the request through, when a [`RoutePolicy`](crate::RoutePolicy) decided.
+    pub const fn rule(&self) -> Option<&Arc<Rule>> {
+        self.rule.as_ref()
+    }
+
+    pub(crate) fn set_rule(&mut self, rule: Arc<Rule>) {
+        self.rule = Some(rule);
+    }
+}
+
+impl Deref for CurrentUser {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// Nobody, and why: put into the extensions by a [`RequireAuth`](crate::RequireAuth) that lets anonymous requests on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Anonymous(pub(crate) Denial);
+
+/// Who the extensions say the request comes from, or what to answer to nobody.
+pub(crate) fn whoever(extensions: &http::Extensions) -> Result<&CurrentUser, Denial> {
+    extensions.get::<CurrentUser>().ok_or_else(|| {
+        extensions
+            .get::<Anonymous>()
+            .map_or(Denial::MissingCredentials, |anonymous| anonymous.0)
+    })
+}

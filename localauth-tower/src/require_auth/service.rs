@@ -1,0 +1,108 @@
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request, Response, header};
+use localauth_core::{Auth, Authentication, Denial, Identity};
+use tower_service::Service;
+
+use super::ResponseFuture;
+use crate::current_user::{Anonymous, CurrentUser};
+use crate::reject::{Reject, ResponseBody, refuse};
+
+/// The service of [`RequireAuth`](super::RequireAuth).
+#[derive(Debug, Clone)]
+pub struct RequireAuthService<S, R> {
+    inner: S,
+    pub(super) door: Door<R>,
+}
+
+/// What is known at the door.
+#[derive(Debug, Clone)]
+pub(super) struct Door<R> {
+    auth: Auth,
+    anonymous: bool,
+    reject: R,
+}
+
+impl<S, R> RequireAuthService<S, R> {
+    pub(super) const fn new(inner: S, auth: Auth, anonymous: bool, reject: R) -> Self {
+        Self {
+            inner,
+            door: Door {
+                auth,
+                anonymous,
+                reject,
+            },
+        }
+    }
+
+    /// The inner service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<R: Reject> Door<R> {
+    /// Notes in the request what was found about its sender, or says how to refuse it.
+    pub(super) fn enter<B, ResB>(
+        &self,
+        request: &mut Request<B>,
+        answer: Result<Arc<Identity>, Denial>,
+    ) -> Result<(), Response<ResponseBody<ResB>>> {
+        match answer {
+            Ok(identity) => {
+                request.extensions_mut().insert(CurrentUser::new(identity));
+                Ok(())
+            }
+            Err(denial) if self.anonymous => {
+                // Nobody is whoever an outer layer may have found.
+                request.extensions_mut().remove::<CurrentUser>();
+                request.extensions_mut().insert(Anonymous(denial));
+                Ok(())
+            }
+            Err(denial) => Err(refuse(&self.reject, denial, request.uri())),
+        }
+    }
+}
+
+/// Keeps secrets out of whatever prints the headers later.
+fn hide_credentials(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if *name == header::AUTHORIZATION || *name == header::COOKIE || name == "x-api-key" || name == "xi-api-key" {
+            value.set_sensitive(true);
+        }
+    }
+}
+
+impl<S, R, B, ResB> Service<Request<B>> for RequireAuthService<S, R>
+where
+    S: Service<Request<B>, Response = Response<ResB>> + Clone,
+    R: Reject + Clone,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, R, B, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let authentication = self.door.auth.authenticate(request.headers());
+        hide_credentials(request.headers_mut());
+        match authentication {
+            Authentication::Ready(answer) => match self.door.enter(&mut request, answer) {
+                Ok(()) => ResponseFuture::forwarded(self.inner.call(request)),
+                Err(response) => ResponseFuture::refused(response),
+            },
+            Authentication::Pending(lookup) => {
+                // The service that `poll_ready` was asked about goes with the request; a clone need not be ready.
+                // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                ResponseFuture::looking_up(lookup, request, ready, self.door.clone())
+            }
+        }
+    }
+}
