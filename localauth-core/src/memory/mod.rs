@@ -17,9 +17,10 @@ mod users;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
+use zeroize::Zeroizing;
 
 use self::tables::Tables;
 use crate::error::StoreError;
@@ -53,6 +54,8 @@ struct Shared {
     lookups: AtomicU64,
     /// Look-ups pass as readers; who holds them back is the writer.
     gate: Arc<RwLock<()>>,
+    /// Made when first asked for; lives as long as what it protects.
+    secret: OnceLock<Option<Zeroizing<[u8; 32]>>>,
 }
 
 impl MemoryStore {

@@ -1,9 +1,12 @@
 //! [`SettingStore`] in memory.
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
 use super::MemoryStore;
+use crate::entropy::{Entropy as _, OsEntropy};
 use crate::error::StoreError;
+use crate::secret::ServerSecret;
 use crate::store::SettingStore;
 
 #[async_trait]
@@ -20,5 +23,13 @@ impl SettingStore for MemoryStore {
     async fn put_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
         self.open()?.settings.insert(name.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    fn own_secret(&self) -> Option<ServerSecret> {
+        let bytes = self.shared.secret.get_or_init(|| {
+            let mut bytes = Zeroizing::new([0_u8; 32]);
+            OsEntropy.fill(&mut *bytes).ok().map(|()| bytes)
+        });
+        ServerSecret::new(&**bytes.as_ref()?).ok()
     }
 }
