@@ -145,6 +145,11 @@ impl RouteTableBuilder {
         self.route(method, pattern, Access::Admin)
     }
 
+    /// What was declared so far: for a test that walks every route, and to print them.
+    pub fn rules(&self) -> &[Rule] {
+        &self.0
+    }
+
     /// Compiles the table.
     ///
     /// # Errors
