@@ -65,7 +65,7 @@ impl Credential<'_> {
             Carrier::SessionCookie => Denial::InvalidSession,
             Carrier::Bearer if self.token.starts_with(SESSION_PREFIX.as_bytes()) => Denial::InvalidSession,
             // The form of a JSON web token (RFC 7519, section 3): three parts.
-            Carrier::Bearer if self.token.iter().filter(|&&b| b == b'.').count() == 2 => Denial::InvalidToken,
+            Carrier::Bearer if self.token.split(|&b| b == b'.').count() == 3 => Denial::InvalidToken,
             Carrier::Foreign => Denial::InvalidToken,
             _ => Denial::InvalidApiKey,
         }

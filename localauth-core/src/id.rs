@@ -79,6 +79,18 @@ id!(
     RequestId
 );
 
+impl RequestId {
+    /// From the time, which process, and how many before: the 74 bits that are random in other ids.
+    pub(crate) fn from_parts(now: Timestamp, process: u16, count: u64) -> Self {
+        let mut rest = [0_u8; 10];
+        // Version and variant take the first four bits and two further on: of the count, the two that never change.
+        rest[..2].copy_from_slice(&process.to_be_bytes());
+        rest[2..].copy_from_slice(&count.to_be_bytes());
+        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid())
+    }
+}
+
 impl UserId {
     /// The synthetic administrator behind the shared (legacy) keys. Never in a store.
     pub const SHARED: Self = Self(Uuid::nil());

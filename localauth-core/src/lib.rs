@@ -1,4 +1,68 @@
-//! What auth means: users, API keys, sessions, roles, features and usage.
+//! What auth means: users, API keys, sessions, roles, features and usage. No HTTP framework, no database, no clock of its
+//! own.
+//!
+//! This crate is the middle of [localauth](https://github.com/localauth/localauth). Most programs take it together with
+//! `localauth-tower` (the layers) and `localauth-store` (SQLite and PostgreSQL); alone it serves whoever writes a store or
+//! a layer of their own.
+//!
+//! ```text
+//!               Authorization, cookie, x-api-key
+//!                              │
+//!                        Credentials                  taken from the headers, pure
+//!                              │
+//!     Auth ── digest ── cache ─┤ hit: no lock, no store, no future
+//!                              │ miss: one look-up for however many ask
+//!                              ▼
+//!        UserStore   KeyStore   SessionStore          yours, or localauth-store's
+//!                              │
+//!                        Arc<Identity>                role, features, models, epoch
+//!                              │
+//!                     RouteTable::decide              which door is for whom
+//! ```
+//!
+//! # Ten lines
+//!
+//! ```
+//! use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let auth = Auth::builder(MemoryStore::new()).build()?;
+//! let ada = auth.add_user(NewAccount::local("ada@example.org", Password::new("correct-horse-battery"))).await?;
+//! let key = auth.create_key(ada.id, NewKey::named("laptop")).await?;
+//!
+//! let mut headers = http::HeaderMap::new();
+//! headers.insert("x-api-key", key.plain.expose().parse()?);
+//! let identity = auth.authenticate(&headers).await?;
+//! assert_eq!(identity.name(), "ada");
+//! assert!(identity.may("chat") && !identity.is_admin());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | you want to | start at |
+//! |---|---|
+//! | resolve a request, register, sign in, make a key | [`Auth`] |
+//! | know what an identity may do | [`Identity`] |
+//! | say which route is for whom | [`policy::RouteTable`] |
+//! | write a store over your own database | [`store`], and `contract` to test it |
+//! | test without a database, a clock or luck | [`MemoryStore`], [`ManualClock`], [`SeededEntropy`] |
+//!
+//! # What holds everywhere
+//!
+//! - **Absence is not failure.** A wrong key is a 401, a store that cannot answer a 503; they never meet.
+//! - **One truth, one epoch.** Whatever changes what a user may do moves their [`Epoch`]; everything remembered under an
+//!   older one is over, for the very next request in this process and within a second in others.
+//! - **Secrets** are types without content in `Debug`, wiped when dropped, stored as keyed digests ([`SecretRing`]).
+//! - **Deny is the default**: a route, a feature, a rule that nobody declared is closed, to administrators too.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `contract` | `contract`: the suite that a store has to pass |
 #![deny(missing_docs)]
 
 mod auth;

@@ -18,7 +18,7 @@ use crate::secret::{SecretRing, StoredDigest};
 pub const SESSION_PREFIX: &str = "ss-local-";
 
 /// How long a session lasts from sign-in: 30 days.
-pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// A session, as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]

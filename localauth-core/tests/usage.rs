@@ -7,7 +7,7 @@ use support::World;
 
 fn event(world: &World, user: &localauth_core::User, tokens: u64) -> UsageEvent {
     UsageEvent {
-        request_id: world.auth.new_request_id().unwrap(),
+        request_id: world.auth.new_request_id(),
         at: world.auth.now(),
         user_id: user.id,
         user_name: user.name.clone(),

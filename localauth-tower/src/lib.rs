@@ -1,4 +1,67 @@
-//! Tower layers for users, API keys, roles, feature gates and usage.
+//! Tower layers for users, API keys, roles, feature gates and usage. For axum, hyper, tonic or plain tower: the layers are
+//! generic over bodies and services and need no axum.
+//!
+//! ```text
+//! bytes → RequireAuth → RoutePolicy → MeterUsage → handler
+//!            who        what kind       what it
+//!                       of door         used
+//! ```
+//!
+//! 1. [`RequireAuth`] finds out who sends the request and puts [`CurrentUser`] into its extensions. A known credential
+//!    costs a digest and a look-up in memory: no future, no lock, no store.
+//! 2. [`RoutePolicy`] decides by one table; what nobody declared is denied. [`RequireFeature`] and [`RequireAdmin`] are the
+//!    same decision for one route.
+//! 3. [`MeterUsage`] reads the token counts out of JSON and event streams as they go by, untouched and unbuffered, and
+//!    counts each answer exactly once, also when the client leaves in the middle.
+//!
+//! # Ten lines
+//!
+//! ```
+//! # #[cfg(feature = "api")] {
+//! use axum::{Router, routing::post};
+//! use localauth_core::{Auth, MemoryStore};
+//! use localauth_tower::{CurrentUser, MeterUsage, RequireAdmin, RequireAuth, RequireFeature};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let auth = Auth::builder(MemoryStore::new()).build()?; // or localauth_store::connect("sqlite://localauth.db").await?
+//!
+//! let app: Router = Router::new()
+//!     .route("/v1/chat/completions", post(chat))
+//!     .layer(MeterUsage::new(&auth))
+//!     .layer(RequireFeature::new("chat"))
+//!     .route("/admin/reload", post(reload).layer(RequireAdmin::new()))
+//!     .layer(RequireAuth::new(&auth))
+//!     .merge(localauth_tower::api::router(&auth)); // /api/auth/*
+//!
+//! async fn chat(user: CurrentUser) -> String {
+//!     format!("Hello {}", user.name())
+//! }
+//! # async fn reload() {}
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! # main().unwrap();
+//! # }
+//! ```
+//!
+//! # Refusals
+//!
+//! Every layer answers in the OpenAI shape that the official clients parse, with status, `code` and challenge from one
+//! table ([`Denial`](localauth_core::Denial)); [`Reject`] replaces it.
+//!
+//! # Switching it off
+//!
+//! There is no switch inside: leave the layers away (`tower::util::option_layer`), and requests walk as if they had never
+//! been there.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | none | the layers, for any tower service |
+//! | `axum` | [`CurrentUser`] and `Option<CurrentUser>` as extractors |
+//! | `api` | `api::router`: register, sign in, API keys, usage over REST |
 #![deny(missing_docs)]
 
 #[cfg(feature = "api")]
@@ -7,6 +70,7 @@ mod current_user;
 #[cfg(feature = "axum")]
 mod extract;
 mod gate;
+mod meter_usage;
 mod reject;
 mod require_admin;
 mod require_auth;
@@ -18,6 +82,9 @@ pub use current_user::CurrentUser;
 pub use extract::NoUser;
 pub use gate::Gate;
 pub use localauth_core as core;
+pub use meter_usage::{
+    MeterUsage, MeterUsageService, ResponseBody as MeterUsageBody, ResponseFuture as MeterUsageFuture,
+};
 pub use reject::{ContractErrors, ErrorCode, Reject, ResponseBody, ResponseFuture};
 pub use require_admin::{IsAdmin, RequireAdmin};
 pub use require_auth::{RequireAuth, RequireAuthService, ResponseFuture as RequireAuthFuture};

@@ -193,13 +193,12 @@ impl Auth {
         }
         let (status, role) = match inner.registration {
             RegistrationMode::Open => (Status::Active, Role::User),
-            RegistrationMode::Approval => (Status::Pending, Role::User),
             // Without users nobody could invite: the first one needs no invite. Should two come at once, the store makes
             // one of them the administrator, and the other waits for approval.
             RegistrationMode::Invite if inner.stores.users.has_users().await? => {
                 return Err(RegisterError::InviteRequired);
             }
-            RegistrationMode::Invite => (Status::Pending, Role::User),
+            RegistrationMode::Approval | RegistrationMode::Invite => (Status::Pending, Role::User),
         };
         let user = self.prepare(account, role, status).await?;
         match inner.stores.users.insert_user(user, FirstUser::BecomesAdmin).await? {

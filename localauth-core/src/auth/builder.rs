@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,8 +58,11 @@ pub enum BuildError {
     /// The password parameters are impossible.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// A shared key is empty or could be mistaken for something else.
-    #[error("a shared key needs at least 8 characters and no spaces or control characters")]
+    /// There is no randomness.
+    #[error(transparent)]
+    Entropy(#[from] crate::entropy::EntropyError),
+    /// A shared key is empty, very long, or no header can carry it.
+    #[error("a shared key needs 1 to 512 printable ASCII characters without spaces")]
     SharedKey,
 }
 
@@ -76,7 +80,7 @@ impl AuthBuilder {
             shared_keys: Vec::new(),
             password_cost: PasswordCost::OWASP,
             default_key_expiry: None,
-            stale_limit: Duration::from_secs(300),
+            stale_limit: Duration::from_mins(5),
             cache_capacity: 100_000,
             background: true,
         }
@@ -179,7 +183,7 @@ impl AuthBuilder {
         let mut shared_keys = HashMap::new();
         let shared = Arc::new(Identity::shared(&features));
         for key in &self.shared_keys {
-            let plain = key.len() >= 8 && key.len() <= 512 && key.bytes().all(|b| b.is_ascii_graphic());
+            let plain = !key.is_empty() && key.len() <= 512 && key.bytes().all(|b| b.is_ascii_graphic());
             if !plain {
                 return Err(BuildError::SharedKey);
             }
@@ -187,6 +191,9 @@ impl AuthBuilder {
         }
         let at_once = std::thread::available_parallelism().map_or(2, usize::from);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let mut random = [0_u8; 10];
+        entropy.fill(&mut random)?;
+        let [a, b, counter @ ..] = random;
         let (writer, work) = writer::Writer::new();
         let unrecorded = writer.counter();
         let inner = Arc::new(Inner {
@@ -209,6 +216,8 @@ impl AuthBuilder {
             loading: Mutex::default(),
             shared_keys,
             writer,
+            process: u16::from_be_bytes([a, b]),
+            request_ids: AtomicU64::new(u64::from_be_bytes(counter)),
         });
         handle.spawn(writer::run(work, inner.stores.clone(), unrecorded));
         if self.background {

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::entropy::EntropyError;
 use crate::error::StoreError;
 use crate::id::{KeyId, UserId};
-use crate::key::{ApiKey, PlainKey};
+use crate::key::{ApiKey, PlainKey, PublicId};
 use crate::store::InsertKey;
 use crate::user::clean_name;
 
@@ -160,6 +160,15 @@ impl Auth {
     /// [`StoreError`] when the store could not answer.
     pub async fn list_keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
         self.0.stores.keys.list_keys(user_id).await
+    }
+
+    /// The key with this public id, revoked or not.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store could not answer.
+    pub async fn find_key(&self, public_id: &PublicId) -> Result<Option<ApiKey>, StoreError> {
+        Ok(self.0.stores.keys.find_key(public_id).await?.map(|(key, _)| key))
     }
 
     /// Revokes a key; with `owner`, only one of theirs. Dead for the next request. `false` when there is no such key.

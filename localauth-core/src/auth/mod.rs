@@ -100,6 +100,9 @@ struct Inner {
     shared_keys: HashMap<[u8; 32], Arc<Identity>>,
     sync: sync::Sync,
     writer: writer::Writer,
+    /// Tells this process's request ids from those of others.
+    process: u16,
+    request_ids: std::sync::atomic::AtomicU64,
 }
 
 impl Auth {
@@ -138,9 +141,11 @@ impl Auth {
         !self.0.shared_keys.is_empty()
     }
 
-    /// A fresh name for a request; `None` when there is no randomness.
-    pub fn new_request_id(&self) -> Option<RequestId> {
-        RequestId::generate(self.now(), &*self.0.entropy).ok()
+    /// A fresh name for a request: the time, and a random number of this process counted upwards. Not a secret, so the
+    /// system is not asked for each.
+    pub fn new_request_id(&self) -> RequestId {
+        let next = self.0.request_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        RequestId::from_parts(self.now(), self.0.process, next)
     }
 
     /// Notes what an answered request used. Never waits: the event goes into a bounded queue and from there into the

@@ -32,7 +32,7 @@ use crate::user::User;
 /// How long a credential that was found to be no good is not asked for again.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Uses of a key closer together than this are noted as one.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
 /// Reads that may be overtaken by changes before we give up.
 const TRIES: usize = 4;
 /// The longest token worth a look.
@@ -209,12 +209,12 @@ impl Inner {
         let Some(shape) = shape(token) else {
             return Checked::Done(self.shared(credential).ok_or(credential.denial()));
         };
-        let taken = if shape.is_key {
+        let welcome = if shape.is_key {
             credential.carrier.takes_keys()
         } else {
             credential.carrier.takes_sessions()
         };
-        if !taken {
+        if !welcome {
             return Checked::Done(Err(credential.denial()));
         }
         let digest = DigestKey(*self.ring.digest(shape.tail).as_bytes());

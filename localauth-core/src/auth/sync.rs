@@ -18,7 +18,7 @@ use crate::id::{Epoch, UserId};
 const EVERY: Duration = Duration::from_millis(500);
 /// How old the last look at the store may be for a cached identity to count without asking.
 const FRESH: Duration = Duration::from_secs(1);
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// How far this process has followed the store.
 pub(super) struct Sync {

@@ -24,7 +24,7 @@ impl EpochCell {
 
 /// How long a cell that nothing refers to is kept. Longer than any question to the store may take, so that an answer
 /// from before a change still meets the cell that knows better.
-const KEEP_UNUSED: Duration = Duration::from_secs(60);
+const KEEP_UNUSED: Duration = Duration::from_mins(1);
 
 struct Kept {
     cell: Arc<EpochCell>,

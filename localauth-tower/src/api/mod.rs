@@ -99,6 +99,12 @@ impl ApiBuilder {
         self
     }
 
+    /// [`base_url`](Self::base_url), where there may be none.
+    pub fn maybe_base_url(mut self, url: Option<String>) -> Self {
+        self.client.base_url = url;
+        self
+    }
+
     /// The router.
     ///
     /// # Panics

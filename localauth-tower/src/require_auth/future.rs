@@ -48,10 +48,10 @@ where
         }
     }
 
-    pub(super) fn refused(response: Response<ResponseBody<ResB>>) -> Self {
+    pub(super) const fn refused(response: Box<Response<ResponseBody<ResB>>>) -> Self {
         Self {
             state: State::Refused {
-                response: Some(Box::new(response)),
+                response: Some(response),
             },
         }
     }
@@ -116,7 +116,7 @@ where
                             }
                         }
                         Err(response) => State::Refused {
-                            response: Some(Box::new(response)),
+                            response: Some(response),
                         },
                     }
                 }

@@ -49,7 +49,7 @@ impl<R: Reject> Door<R> {
         &self,
         request: &mut Request<B>,
         answer: Result<Arc<Identity>, Denial>,
-    ) -> Result<(), Response<ResponseBody<ResB>>> {
+    ) -> Result<(), Box<Response<ResponseBody<ResB>>>> {
         match answer {
             Ok(identity) => {
                 request.extensions_mut().insert(CurrentUser::new(identity));
@@ -61,7 +61,7 @@ impl<R: Reject> Door<R> {
                 request.extensions_mut().insert(Anonymous(denial));
                 Ok(())
             }
-            Err(denial) => Err(refuse(&self.reject, denial, request.uri())),
+            Err(denial) => Err(Box::new(refuse(&self.reject, denial, request.uri()))),
         }
     }
 }

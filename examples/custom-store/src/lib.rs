@@ -1,0 +1,52 @@
+//! A store of one's own: users, keys and sessions in one JSON file.
+//!
+//! To write a store over your own database, read in this order:
+//!
+//! | file | what is in it | what it is with a database |
+//! |---|---|---|
+//! | `store.rs` | [`FileStore`]: what a read and a change are | the connection pool; `begin` … `commit` |
+//! | `tables.rs` | the rows, the one counter of epochs, what must hold | the schema: tables, unique indexes, foreign keys |
+//! | `users.rs`, `keys.rs`, `sessions.rs` | the traits | the statements |
+//! | `format.rs` | a row as JSON | a row as columns |
+//! | `file.rs` | replacing a file so that no crash leaves half of it | what the database does for you |
+//! | `wiring.rs` | from stores to an `Auth` | the same |
+//!
+//! `tests/contract.rs` is the file to copy first: it tries on the store every promise that localauth relies on.
+//!
+//! Which traits to write? [`UserStore`], [`KeyStore`] and [`SessionStore`] speak of the same users (a key and a session
+//! are found together with their owner, and ending either moves the owner's epoch), so whoever keeps the users keeps
+//! these three. Usage and settings stand alone, and here stay in a [`MemoryStore`].
+//!
+//! [`UserStore`]: localauth_core::UserStore
+//! [`KeyStore`]: localauth_core::KeyStore
+//! [`SessionStore`]: localauth_core::SessionStore
+//! [`MemoryStore`]: localauth_core::MemoryStore
+
+mod error;
+mod file;
+mod format;
+mod keys;
+mod secret;
+mod sessions;
+mod store;
+mod tables;
+mod users;
+mod wiring;
+
+use axum::Router;
+use axum::routing::get;
+use localauth_core::Auth;
+use localauth_tower::{CurrentUser, RequireAuth};
+
+pub use error::OpenError;
+pub use store::FileStore;
+pub use wiring::{builder, stores};
+
+/// The whole application: nothing in it knows which store is behind `auth`.
+pub fn app(auth: &Auth) -> Router {
+    Router::new().route("/hello", get(hello)).layer(RequireAuth::new(auth))
+}
+
+async fn hello(user: CurrentUser) -> String {
+    format!("Hello {}, you are {}.\n", user.name(), user.role())
+}

@@ -1,0 +1,72 @@
+//! Who may ask: the database, the secret, and the [`Auth`] made of both.
+
+use std::{error::Error as _, time::Instant};
+
+use anyhow::Context as _;
+use localauth_core::{Auth, AuthBuilder, MemoryStore, ServerSecret};
+use tracing::{info, warn};
+
+use crate::{
+    data_dir,
+    settings::{RegistrationMode, Settings},
+};
+
+/// How far apart a shared key and a guess should be, in characters.
+const SHORT_SHARED_KEY: usize = 16;
+
+/// Opens the database and everything behind it.
+///
+/// # Errors
+///
+/// When the database cannot be used, or belongs to another secret.
+pub async fn open(settings: &Settings) -> anyhow::Result<Auth> {
+    let began = Instant::now();
+    info!("opening the database, with migrations where it is older than this program");
+    let store = localauth_store::connect(settings.database_url().expose())
+        .await
+        .inspect_err(|error| {
+            // For whoever looks closer; the error itself says what to do.
+            tracing::debug!(cause = error.source().map(ToString::to_string), "no database");
+        })
+        .context("the database cannot be used")?;
+    info!(milliseconds = began.elapsed().as_millis(), "the database is up to date");
+
+    let secret = match &settings.secret {
+        Some(secret) => ServerSecret::new(secret.expose().as_bytes())?,
+        None => ServerSecret::new(data_dir::secret(&settings.data_dir)?.as_bytes())?,
+    };
+    let auth = configure(Auth::builder(store).secret(secret), settings).build()?;
+    auth.check_secret().await?.context("LOCALAUTH_SECRET")?;
+    // So that the first request finds what is remembered in force.
+    auth.follow_changes().await?;
+    Ok(auth)
+}
+
+/// Only the shared keys, without accounts: what is left when auth is off and there are some.
+///
+/// # Errors
+///
+/// When a shared key is none.
+pub async fn shared_keys_only(settings: &Settings) -> anyhow::Result<Auth> {
+    let auth = configure(Auth::builder(MemoryStore::new()), settings).build()?;
+    auth.follow_changes().await?;
+    Ok(auth)
+}
+
+fn configure(mut builder: AuthBuilder, settings: &Settings) -> AuthBuilder {
+    for key in &settings.api_keys {
+        if key.expose().len() < SHORT_SHARED_KEY {
+            warn!("a shared key is shorter than {SHORT_SHARED_KEY} characters: whoever guesses it is an administrator");
+        }
+        builder = builder.shared_key(key.expose());
+    }
+    builder
+        .registration(match settings.registration_mode {
+            RegistrationMode::Open => localauth_core::RegistrationMode::Open,
+            RegistrationMode::Approval => localauth_core::RegistrationMode::Approval,
+            RegistrationMode::Invite => localauth_core::RegistrationMode::Invite,
+        })
+        .local_auth(!settings.disable_local_auth)
+        .default_key_expiry(settings.default_key_expiry)
+        .stale_limit(settings.stale_limit)
+}

@@ -1,0 +1,101 @@
+//! What answers a request: the model's routes, and around them who may ask.
+
+use axum::{Json, Router, middleware::from_fn, routing::get};
+use http::Method;
+use localauth_core::{
+    Auth,
+    policy::{RouteTable, RouteTableError, openai_routes},
+};
+use localauth_tower::{
+    ContractErrors, MeterUsage, RequireAuth, RoutePolicy,
+    api::{self, ApiBuilder, Proxies},
+};
+use serde_json::json;
+use tower::ServiceBuilder;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+
+use crate::{
+    health::{self, Readiness},
+    model::errors::unknown_route,
+    settings::{ErrorCode, Settings},
+};
+
+/// Who may ask for what.
+#[derive(Clone, Debug)]
+pub enum Doors {
+    /// Accounts: everything under `/api/auth/`, and the model by role and feature.
+    Accounts(Auth),
+    /// No accounts: whoever has one of the shared keys may do everything.
+    SharedKeys(Auth),
+    /// No layer is installed at all.
+    Open,
+}
+
+/// The whole application around the routes of a model.
+///
+/// # Errors
+///
+/// When the table of routes is wrong, which is a mistake in this program.
+pub fn compose(
+    settings: &Settings,
+    doors: Doors,
+    readiness: Readiness,
+    model: Router,
+) -> Result<Router, RouteTableError> {
+    let style = settings.error_code;
+    let model = model.fallback(move || async move { unknown_route(style) });
+    let app = match &doors {
+        Doors::Accounts(auth) => guarded(settings, auth, model)?.merge(
+            ApiBuilder::new(auth)
+                .trusted_proxies(Proxies::new(settings.trusted_proxies.iter().copied()))
+                .maybe_base_url(settings.base_url.clone())
+                .build(),
+        ),
+        Doors::SharedKeys(auth) => guarded(settings, auth, model)?.merge(no_accounts(settings)),
+        Doors::Open => model.merge(no_accounts(settings)),
+    };
+    let auth = match doors {
+        Doors::Accounts(auth) => Some(auth),
+        Doors::SharedKeys(_) | Doors::Open => None,
+    };
+    let every_answer = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(PropagateRequestIdLayer::x_request_id());
+    Ok(app.merge(health::router(readiness, auth)).layer(every_answer))
+}
+
+/// The model's routes behind the walk: who, what kind of door, what it used.
+fn guarded(settings: &Settings, auth: &Auth, model: Router) -> Result<Router, RouteTableError> {
+    let errors = ContractErrors::default()
+        .with_code(match settings.error_code {
+            ErrorCode::String => localauth_tower::ErrorCode::Word,
+            ErrorCode::Number => localauth_tower::ErrorCode::Number,
+        })
+        .opaque(settings.opaque_errors);
+    let table = openai_routes(RouteTable::builder())
+        .admin(Method::GET, "/metrics")
+        .build(auth.features())?;
+    // The last one is the outermost.
+    Ok(model
+        .layer(MeterUsage::new(auth))
+        .layer(RoutePolicy::new(table).with_reject(errors))
+        .layer(RequireAuth::new(auth).allow_anonymous().with_reject(errors))
+        .layer(from_fn(api::refuse_cross_site)))
+}
+
+/// What is left of `/api/auth/` without accounts.
+fn no_accounts(settings: &Settings) -> Router {
+    let status = json!({
+        "authEnabled": false,
+        "staticApiKeyRequired": !settings.api_keys.is_empty(),
+        "providers": [],
+        "hasUsers": false,
+        "registrationMode": match settings.registration_mode {
+            crate::settings::RegistrationMode::Open => "open",
+            crate::settings::RegistrationMode::Approval => "approval",
+            crate::settings::RegistrationMode::Invite => "invite",
+        },
+        "user": null,
+    });
+    Router::new().route("/api/auth/status", get(async move || Json(status)))
+}

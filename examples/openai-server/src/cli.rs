@@ -1,0 +1,322 @@
+//! The command line.
+
+use std::ffi::OsString;
+
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::settings::flags_not_available;
+
+/// localauth's reference server: an OpenAI endpoint on local GPUs by mistral.rs, behind users, keys and usage.
+///
+/// Each flag is also an environment variable (`--data-dir` is `LOCALAUTH_DATA_DIR`) and a key of the configuration file
+/// (`data_dir`). Secrets are never flags.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Serve the model. This is what happens when no command is given.
+    Serve(Box<Serve>),
+    /// Look after users, without the server and without a password.
+    #[command(subcommand)]
+    User(User),
+    /// Look after keys, without the server and without a password.
+    #[command(subcommand)]
+    Key(Key),
+}
+
+/// Commands about users.
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+#[non_exhaustive]
+pub enum User {
+    /// Add an active user. The password is asked for, or read from standard input.
+    Add {
+        /// The e-mail address to sign in with.
+        email: String,
+        /// The name that others see; without one the address.
+        #[arg(long)]
+        name: Option<String>,
+        /// Make an administrator.
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Give a user another password and end all sessions. The password is asked for, or read from standard input.
+    SetPassword {
+        /// The user's e-mail address or id.
+        user: String,
+    },
+    /// List all users.
+    List,
+}
+
+/// Commands about keys.
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+#[non_exhaustive]
+pub enum Key {
+    /// Make a key and print it, once.
+    Create {
+        /// The owner's e-mail address or id.
+        user: String,
+        /// What the key is for.
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// When it ends, like `30d` or `1y`.
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// Revoke a key.
+    Revoke {
+        /// The key's id or its prefix, `sk-local-…`.
+        key: String,
+    },
+}
+
+/// Flags of every command.
+#[derive(Args, Debug, PartialEq, Eq)]
+struct Shared {
+    /// A TOML file with settings.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<String>,
+    /// Where database, secret and demo model are. [default: ./localauth-data]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// `sqlite://FILE` or `postgres://…`. [default: an SQLite file in the data directory]
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// What to log, like `debug` or `info,openai_server=debug`. [default: info]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+/// Flags of the server.
+#[derive(Args, Debug, Default, PartialEq, Eq)]
+pub struct Serve {
+    /// Address and port; port 0 takes a free one. [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// `demo`, a folder with safetensors, a GGUF file or a hub id. [default: demo]
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Whether anybody is asked who they are. [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    auth: Option<String>,
+    /// The public URL, for cookies and links. [default: from the request]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// This verified address becomes administrator.
+    #[arg(long, value_name = "ADDRESS")]
+    admin_email: Option<String>,
+    /// `open`, `approval` or `invite`. [default: approval]
+    #[arg(long, value_name = "MODE")]
+    registration_mode: Option<String>,
+    /// No sign-in with e-mail and password. [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    disable_local_auth: Option<String>,
+    /// Networks whose forwarding headers are believed, separated by commas.
+    #[arg(long, value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
+    /// The life of keys made without one, like `30d`.
+    #[arg(long, value_name = "TIME")]
+    default_key_expiry: Option<String>,
+    /// `string` or `number`: what `code` in an error body is. [default: string]
+    #[arg(long, value_name = "KIND")]
+    error_code: Option<String>,
+    /// How long known credentials outlive an outage of the store. [default: 5m]
+    #[arg(long, value_name = "TIME")]
+    stale_limit: Option<String>,
+    /// How long streams may go on after the signal to stop. [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    shutdown_grace: Option<String>,
+    /// The largest request body. [default: 50MB]
+    #[arg(long, value_name = "SIZE")]
+    max_body: Option<String>,
+    /// Refuse on the model's routes with an empty body. [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    opaque_errors: Option<String>,
+}
+
+/// A command line that was understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cli {
+    /// What to do.
+    pub command: Command,
+    /// The settings among the flags, with their dashes.
+    pub flags: Vec<(String, String)>,
+}
+
+impl Cli {
+    /// Understands a command line, the program's name first.
+    ///
+    /// # Errors
+    ///
+    /// What clap says about it, which may be the help text that was asked for.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut parser = Arguments::command();
+        // clap wants names that live as long as the program, which parses one command line.
+        let later: Vec<&'static str> = flags_not_available().map(|flag| &*flag.leak()).collect();
+        for &flag in &later {
+            parser = parser.arg(Arg::new(flag).long(flag).global(true).hide(true));
+        }
+        let matches = parser.try_get_matches_from_mut(arguments)?;
+        let Arguments { shared, serve, command } = Arguments::from_arg_matches(&matches)?;
+
+        let mut flags = shared.flags();
+        for flag in later {
+            if let Some(value) = matches.get_one::<String>(flag) {
+                flags.push((format!("--{flag}"), value.clone()));
+            }
+        }
+        let command = match command {
+            // Before or behind the word `serve`, both is understood; who says both means the latter.
+            None => Command::Serve(Box::new(serve)),
+            Some(Command::Serve(later)) => {
+                flags.extend(later.flags());
+                Command::Serve(Box::new(serve))
+            }
+            Some(_) if serve != Serve::default() => {
+                let (flag, _) = serve.flags().swap_remove(0);
+                return Err(parser.error(
+                    clap::error::ErrorKind::ArgumentConflict,
+                    format!("{flag} is a flag of the server, not of this command"),
+                ));
+            }
+            Some(other) => other,
+        };
+        if let Command::Serve(serve) = &command {
+            flags.extend(serve.flags());
+        }
+        Ok(Self { command, flags })
+    }
+}
+
+impl Shared {
+    fn flags(&self) -> Vec<(String, String)> {
+        given([
+            ("--config", &self.config),
+            ("--data-dir", &self.data_dir),
+            ("--database-url", &self.database_url),
+            ("--log", &self.log),
+        ])
+    }
+}
+
+impl Serve {
+    fn flags(&self) -> Vec<(String, String)> {
+        given([
+            ("--listen", &self.listen),
+            ("--model", &self.model),
+            ("--auth", &self.auth),
+            ("--base-url", &self.base_url),
+            ("--admin-email", &self.admin_email),
+            ("--registration-mode", &self.registration_mode),
+            ("--disable-local-auth", &self.disable_local_auth),
+            ("--trusted-proxies", &self.trusted_proxies),
+            ("--default-key-expiry", &self.default_key_expiry),
+            ("--error-code", &self.error_code),
+            ("--stale-limit", &self.stale_limit),
+            ("--shutdown-grace", &self.shutdown_grace),
+            ("--max-body", &self.max_body),
+            ("--opaque-errors", &self.opaque_errors),
+        ])
+    }
+}
+
+fn given<const N: usize>(flags: [(&str, &Option<String>); N]) -> Vec<(String, String)> {
+    flags
+        .into_iter()
+        .filter_map(|(flag, value)| Some((flag.to_owned(), value.clone()?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::parse(
+            std::iter::once("openai-server")
+                .chain(line.split_whitespace())
+                .map(OsString::from),
+        )
+    }
+
+    fn settings(line: &str) -> Settings {
+        Settings::new(parse(line).unwrap().flags, []).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_the_default() {
+        for line in ["", "serve", "--model x/y", "serve --model x/y"] {
+            assert!(matches!(parse(line).unwrap().command, Command::Serve(_)), "{line}");
+        }
+        for line in ["--model x/y", "serve --model x/y", "--model z serve --model x/y"] {
+            assert_eq!(settings(line).model, "x/y", "{line}");
+        }
+        assert_eq!(settings("--data-dir /a serve --listen [::1]:1").listen, "[::1]:1");
+    }
+
+    #[test]
+    fn every_flag_is_a_setting_that_is_read() {
+        let settings = settings(
+            "--listen 0.0.0.0:1 --model x/y --auth=false --base-url http://h --admin-email a@b \
+             --registration-mode open --disable-local-auth --trusted-proxies ::1 --default-key-expiry 1d \
+             --error-code number --stale-limit 1s --shutdown-grace 2s --max-body 3 --opaque-errors \
+             --data-dir /a --database-url sqlite://b --log debug",
+        );
+        assert!(!settings.auth && settings.disable_local_auth && settings.opaque_errors);
+        assert_eq!(settings.max_body, 3);
+        assert_eq!(settings.log.as_deref(), Some("debug"));
+        assert_eq!(settings.database_url().expose(), "sqlite://b");
+    }
+
+    #[test]
+    fn commands_for_operators() {
+        let cli = parse("user add a@b --admin --data-dir /a").unwrap();
+        assert_eq!(cli.flags, [("--data-dir".to_owned(), "/a".to_owned())]);
+        assert_eq!(
+            cli.command,
+            Command::User(User::Add {
+                email: "a@b".to_owned(),
+                name: None,
+                admin: true,
+            })
+        );
+        assert!(matches!(
+            parse("--data-dir /a key revoke x").unwrap().command,
+            Command::Key(Key::Revoke { .. })
+        ));
+        assert!(parse("--listen 0.0.0.0:1 user list").is_err());
+        assert!(parse("user").is_err());
+        assert!(parse("user add").is_err());
+    }
+
+    #[test]
+    fn secrets_are_no_flags() {
+        for flag in ["--secret", "--api-keys", "--password"] {
+            assert!(parse(&format!("{flag} x")).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_yet_is_refused_by_name() {
+        let cli = parse("serve --upstream http://x").unwrap();
+        let error = Settings::new(cli.flags, []).unwrap_err().to_string();
+        assert!(error.starts_with("--upstream is not available"), "{error}");
+    }
+}

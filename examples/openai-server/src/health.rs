@@ -1,0 +1,89 @@
+//! Whether the server is alive, and whether it wants requests.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
+use http::StatusCode;
+use localauth_core::Auth;
+use serde_json::json;
+
+/// Whether the server wants requests. Clones share one answer.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// From now on requests are wanted, or no longer.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    /// Whether requests are wanted.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// `GET /healthz`, and `GET /readyz`, which asks the store too where there is one.
+pub fn router(readiness: Readiness, auth: Option<Auth>) -> Router {
+    Router::new()
+        .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
+        .route("/readyz", get(ready))
+        .with_state((readiness, auth))
+}
+
+async fn ready(State((readiness, auth)): State<(Readiness, Option<Auth>)>) -> impl IntoResponse {
+    let problem = match auth {
+        _ if !readiness.get() => Some("not ready"),
+        Some(auth) if auth.ready().await.is_err() => Some("the store does not answer"),
+        _ => None,
+    };
+    match problem {
+        None => (StatusCode::OK, Json(json!({ "status": "ready" }))),
+        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": problem }))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, extract::Request};
+    use localauth_core::MemoryStore;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn status(readiness: &Readiness, auth: Option<&Auth>, path: &str) -> StatusCode {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let router = router(readiness.clone(), auth.cloned());
+        router.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn ready_follows_the_switch_and_health_does_not() {
+        let readiness = Readiness::default();
+        assert_eq!(
+            status(&readiness, None, "/readyz").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(status(&readiness, None, "/healthz").await, StatusCode::OK);
+        readiness.set(true);
+        assert_eq!(status(&readiness, None, "/readyz").await, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_is_not_ready() {
+        let store = MemoryStore::new();
+        let auth = Auth::builder(store.clone()).build().unwrap();
+        let readiness = Readiness::default();
+        readiness.set(true);
+        assert_eq!(status(&readiness, Some(&auth), "/readyz").await, StatusCode::OK);
+        store.set_outage(true);
+        assert_eq!(
+            status(&readiness, Some(&auth), "/readyz").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(status(&readiness, Some(&auth), "/healthz").await, StatusCode::OK);
+    }
+}

@@ -1,0 +1,73 @@
+//! Keeps a client that goes away from taking others with it.
+//!
+//! In mistral.rs 0.8 an answer that is not streamed and that nobody waits for any more makes the engine panic: every
+//! other conversation it works on ends with an error. So each request runs on a task of its own, which outlives the
+//! client. A streamed answer is not affected: the task ends when the stream begins, and a stream that is dropped is
+//! cancelled as it should be. An answer that is not streamed is generated to its end.
+
+use axum::{
+    Json,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use serde_json::json;
+
+/// The middleware. Must be the innermost around the routes of mistral.rs.
+pub async fn detach(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        // The panic itself has been logged.
+        Err(_) => {
+            let body = Json(json!({ "message": "the handler panicked" }));
+            (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use tokio::sync::Notify;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn request() -> Request {
+        Request::builder().uri("/").body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_work_goes_on_when_the_client_is_gone() {
+        let (begin, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let handler = {
+            let (begin, end) = (begin.clone(), end.clone());
+            async move || {
+                begin.notified().await;
+                end.notify_one();
+            }
+        };
+        let router = Router::new().route("/", get(handler)).layer(from_fn(detach));
+
+        let client = tokio::spawn(router.oneshot(request()));
+        tokio::task::yield_now().await;
+        client.abort();
+        assert!(client.await.is_err());
+
+        begin.notify_one();
+        tokio::time::timeout(Duration::from_secs(5), end.notified())
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let handler = async || -> () { panic!("on purpose") };
+        let router = Router::new().route("/", get(handler)).layer(from_fn(detach));
+        let response = router.oneshot(request()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -1,0 +1,15 @@
+//! The model that is served: which one, how it is loaded, and how its answers look on the wire.
+
+pub mod demo;
+pub mod detach;
+pub mod errors;
+pub mod select;
+
+#[cfg(feature = "mistralrs")]
+pub mod load;
+#[cfg(feature = "mistralrs")]
+mod panics;
+#[cfg(feature = "mistralrs")]
+pub mod routes;
+#[cfg(feature = "mistralrs")]
+mod sources;

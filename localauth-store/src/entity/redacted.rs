@@ -1,0 +1,46 @@
+//! Column values that must not be printed.
+//!
+//! sea-orm wants `Debug` of every row; these types make that harmless.
+
+use std::fmt;
+
+use localauth_core::Digest;
+use sea_orm::DeriveValueType;
+
+use crate::error::BadRow;
+
+/// A password's hash.
+#[derive(Clone, PartialEq, Eq, DeriveValueType)]
+pub(crate) struct PasswordText(pub(crate) String);
+
+impl fmt::Debug for PasswordText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordText(..)")
+    }
+}
+
+/// The digest of a key or session token: 32 bytes, which the table checks.
+#[derive(Clone, PartialEq, Eq, DeriveValueType)]
+pub(crate) struct DigestBytes(pub(crate) Vec<u8>);
+
+impl From<&Digest> for DigestBytes {
+    fn from(digest: &Digest) -> Self {
+        Self(digest.as_bytes().to_vec())
+    }
+}
+
+impl TryFrom<DigestBytes> for Digest {
+    type Error = BadRow;
+
+    fn try_from(bytes: DigestBytes) -> Result<Self, BadRow> {
+        <[u8; 32]>::try_from(bytes.0)
+            .map(Self::from_bytes)
+            .map_err(|_| BadRow("digest"))
+    }
+}
+
+impl fmt::Debug for DigestBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestBytes(..)")
+    }
+}

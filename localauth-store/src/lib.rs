@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(dead_code, unused_variables, reason = "without a driver nothing is ever connected")
+)]
+
+mod connect;
+mod entity;
+mod error;
+mod keys;
+mod migration;
+mod portion;
+mod sessions;
+mod settings;
+mod sql_store;
+mod text;
+mod usage;
+mod users;
+
+pub use connect::{ConnectError, ConnectErrorKind, ConnectOptions, connect};
+pub use sql_store::SqlStore;

@@ -1,0 +1,62 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::body::ResponseBody;
+use super::guard::{Asked, Guard};
+
+pin_project! {
+    /// The future of [`MeterUsageService`](super::MeterUsageService).
+    ///
+    /// Dropped before it is ready, it records the request; dropped before it was polled, it does not.
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        asked: Option<Asked>,
+        guard: Option<Guard>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) const fn new(inner: F, asked: Option<Asked>) -> Self {
+        Self {
+            inner,
+            asked,
+            guard: None,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // From here on something may have been made for this request.
+        if let Some(asked) = this.asked.take() {
+            *this.guard = Some(Guard::new(asked));
+        }
+        let result = ready!(this.inner.poll(cx));
+        let guard = this.guard.take();
+        Poll::Ready(match result {
+            Ok(response) => {
+                let guard = guard.and_then(|guard| guard.answered(response.status(), response.headers()));
+                Ok(response.map(|body| ResponseBody::new(body, guard)))
+            }
+            Err(error) => {
+                if let Some(mut guard) = guard {
+                    guard.cancel();
+                }
+                Err(error)
+            }
+        })
+    }
+}

@@ -1,0 +1,299 @@
+//! Any JSON, written in any way, and what is to be found in it: by the path, over and over, with no state.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::super::counts::Counts;
+
+/// Where text stands that the model wrote.
+const TEXT: &[&str] = &[
+    ".content",
+    ".content[].text",
+    ".content[].thinking",
+    ".content[].partial_json",
+    ".delta",
+    ".delta.text",
+    ".delta.thinking",
+    ".delta.partial_json",
+    ".output[].arguments",
+    ".output[].content",
+    ".output[].content[].text",
+    ".output[].content[].thinking",
+    ".output[].content[].partial_json",
+    ".choices[].text",
+];
+
+/// The same within `.choices[].delta` and `.choices[].message`.
+const MESSAGE_TEXT: &[&str] = &[
+    ".content",
+    ".content[].text",
+    ".content[].thinking",
+    ".content[].partial_json",
+    ".reasoning_content",
+    ".reasoning",
+    ".refusal",
+    ".tool_calls[].function.arguments",
+    ".function_call.arguments",
+];
+
+const USAGE: &[&str] = &[".usage", ".response.usage", ".message.usage"];
+const MODEL: &[&str] = &[".model", ".response.model", ".message.model"];
+
+#[derive(Debug, Clone)]
+pub(super) enum Tree {
+    /// `null`, `true`, a number: as written.
+    Literal(String),
+    Text(String),
+    Array(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+/// What is found in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Found {
+    pub(super) model: String,
+    pub(super) counts: Option<Counts>,
+    pub(super) text_bytes: u64,
+    pub(super) counted: bool,
+}
+
+fn is_text(path: &str) -> bool {
+    let message = path
+        .strip_prefix(".choices[].delta")
+        .or_else(|| path.strip_prefix(".choices[].message"));
+    TEXT.contains(&path) || message.is_some_and(|path| MESSAGE_TEXT.contains(&path))
+}
+
+impl Tree {
+    pub(super) fn found(&self) -> Found {
+        let mut found = Found::default();
+        self.find("", &mut found);
+        found
+    }
+
+    fn find(&self, path: &str, found: &mut Found) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Text(text) => {
+                if MODEL.contains(&path) && found.model.is_empty() {
+                    found.model.clone_from(text);
+                }
+                if is_text(path) {
+                    found.text_bytes += text.len() as u64;
+                }
+            }
+            Self::Array(elements) => elements
+                .iter()
+                .for_each(|element| element.find(&format!("{path}[]"), found)),
+            Self::Object(entries) => {
+                for (key, value) in entries {
+                    value.find(&format!("{path}.{key}"), found);
+                }
+                if USAGE.contains(&path) {
+                    Self::count(entries, found);
+                }
+            }
+        }
+    }
+
+    fn count(entries: &[(String, Self)], found: &mut Found) {
+        let largest = |names: [&str; 2]| {
+            let numbers = entries.iter().filter_map(|(key, value)| match value {
+                Self::Literal(number) if names.contains(&key.as_str()) => number.parse::<u64>().ok(),
+                _ => None,
+            });
+            numbers.max()
+        };
+        let told = Counts {
+            prompt: largest(["prompt_tokens", "input_tokens"]),
+            completion: largest(["completion_tokens", "output_tokens"]),
+            total: largest(["total_tokens", "total_tokens"]),
+        };
+        if let Some(told) = told.told() {
+            found.counted |= told.completion > Some(0);
+            found.counts.get_or_insert_default().update(told);
+        }
+    }
+
+    /// Writes it, with spaces and escapes as the dice say.
+    pub(super) fn write(&self, out: &mut String, dice: &mut Dice<'_>) {
+        out.push_str(dice.space());
+        match self {
+            Self::Literal(text) => out.push_str(text),
+            Self::Text(text) => write_text(text, out, dice),
+            Self::Array(elements) => {
+                out.push('[');
+                for (at, element) in elements.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    element.write(out, dice);
+                }
+                out.push_str(dice.space());
+                out.push(']');
+            }
+            Self::Object(entries) => {
+                out.push('{');
+                for (at, (key, value)) in entries.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    out.push_str(dice.space());
+                    write_text(key, out, dice);
+                    out.push_str(dice.space());
+                    out.push(':');
+                    value.write(out, dice);
+                }
+                out.push_str(dice.space());
+                out.push('}');
+            }
+        }
+        out.push_str(dice.space());
+    }
+}
+
+fn write_text(text: &str, out: &mut String, dice: &mut Dice<'_>) {
+    out.push('"');
+    for char in text.chars() {
+        match (char, dice.roll()) {
+            (_, 0) => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}").unwrap();
+                }
+            }
+            ('"' | '\\', _) | ('/', 1) => out.extend(['\\', char]),
+            ('\n', 1..100) => out.push_str("\\n"),
+            ('\t', 1..100) => out.push_str("\\t"),
+            ('\0'..' ', _) => write!(out, "\\u{:04X}", u32::from(char)).unwrap(),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+}
+
+/// Throws that were thrown before, over and over.
+#[derive(Debug)]
+pub(super) struct Dice<'d> {
+    throws: std::iter::Cycle<std::slice::Iter<'d, u8>>,
+}
+
+impl<'d> Dice<'d> {
+    /// `throws` must not be empty.
+    pub(super) fn new(throws: &'d [u8]) -> Self {
+        Self {
+            throws: throws.iter().cycle(),
+        }
+    }
+
+    pub(super) fn roll(&mut self) -> u8 {
+        *self.throws.next().unwrap()
+    }
+
+    fn space(&mut self) -> &'static str {
+        match self.roll() {
+            0..20 => " ",
+            20..25 => "\n",
+            25..30 => "\r\n\t",
+            _ => "",
+        }
+    }
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{0,8}",
+        any::<String>(),
+        Just(r#"","usage":{"prompt_tokens":1,"completion_tokens":1},"x":"\"#.to_owned()),
+        Just("data: {\"usage\":{\"prompt_tokens\":1}}\n\n".to_owned()),
+    ]
+}
+
+/// Mostly keys that mean something somewhere.
+fn key() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "model",
+        "usage",
+        "choices",
+        "delta",
+        "message",
+        "response",
+        "output",
+        "content",
+        "data",
+        "text",
+        "thinking",
+        "partial_json",
+        "reasoning_content",
+        "reasoning",
+        "refusal",
+        "tool_calls",
+        "function_call",
+        "function",
+        "arguments",
+        "embedding",
+        "prompt_tokens",
+        "input_tokens",
+        "completion_tokens",
+        "output_tokens",
+        "total_tokens",
+    ]);
+    prop_oneof![8 => known.prop_map(str::to_owned), 1 => text()]
+}
+
+fn literal() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0_u64..1_000_000).prop_map(|number| number.to_string()),
+        1 => prop::sample::select(vec!["null", "true", "false", "-1", "1.5", "-2.5e-3", "1e9"]).prop_map(str::to_owned),
+    ]
+}
+
+/// Any tree.
+fn wild() -> impl Strategy<Value = Tree> {
+    let leaf = prop_oneof![literal().prop_map(Tree::Literal), text().prop_map(Tree::Text)];
+    leaf.prop_recursive(8, 64, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Tree::Array),
+            prop::collection::vec((key(), inner), 0..6).prop_map(Tree::Object),
+        ]
+    })
+}
+
+/// `value`, where `path` says.
+fn at(path: &str, value: Tree) -> Tree {
+    let mut tree = value;
+    for step in path.split('.').skip(1).collect::<Vec<_>>().into_iter().rev() {
+        let key = step.trim_end_matches("[]");
+        if key.len() < step.len() {
+            tree = Tree::Array(vec![tree]);
+        }
+        tree = Tree::Object(vec![(key.to_owned(), tree)]);
+    }
+    tree
+}
+
+/// One thing where it matters.
+fn telling() -> impl Strategy<Value = Tree> {
+    let paths = |paths: Vec<String>| prop::sample::select(paths);
+    let owned = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect::<Vec<_>>();
+    let mut texts = owned(TEXT);
+    for path in MESSAGE_TEXT {
+        texts.extend([format!(".choices[].delta{path}"), format!(".choices[].message{path}")]);
+    }
+    let counts = prop::collection::vec((key(), literal().prop_map(Tree::Literal)), 0..5);
+    prop_oneof![
+        (paths(texts), text()).prop_map(|(path, text)| at(&path, Tree::Text(text))),
+        (paths(owned(MODEL)), "[a-zé\"]{0,9}").prop_map(|(path, text)| at(&path, Tree::Text(text))),
+        (paths(owned(USAGE)), counts).prop_map(|(path, counts)| at(&path, Tree::Object(counts))),
+        (paths(owned(USAGE)), wild()).prop_map(|(path, tree)| at(&path, tree)),
+    ]
+}
+
+/// Documents that tell something, among much that does not.
+pub(super) fn document() -> impl Strategy<Value = Tree> {
+    let entries = prop_oneof![
+        3 => telling().prop_map(|tree| match tree {
+            Tree::Object(entries) => entries,
+            other => vec![(String::new(), other)],
+        }),
+        1 => (key(), wild()).prop_map(|entry| vec![entry]),
+    ];
+    let object = prop::collection::vec(entries, 0..6).prop_map(|all| Tree::Object(all.concat()));
+    prop_oneof![9 => object, 1 => wild()]
+}

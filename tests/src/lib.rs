@@ -1,0 +1,27 @@
+//! What the tests of the whole server share: starting it, talking to it, stopping it.
+//!
+//! `tests/run` builds the server once and hands its path over. A test that lacks something fails and says so; none is
+//! skipped.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test helper fails loudly"
+)]
+
+mod database;
+mod person;
+mod server;
+
+pub use database::{Postgres, sqlite};
+pub use person::{PASSWORD, Person};
+pub use server::{Server, ServerBuilder, binary};
+
+/// What `tests/run` has to hand over.
+///
+/// # Panics
+///
+/// When it has not: a test is never skipped.
+pub fn required(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `tests/run`"))
+}

@@ -1,0 +1,323 @@
+//! Register, make a key, chat, look at the usage: as a person would, over HTTP.
+
+use futures_util::StreamExt as _;
+use localauth_tests::{PASSWORD, Person, Server};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+fn chat(server: &Server, key: &str, body: &Value) -> reqwest::RequestBuilder {
+    Client::new()
+        .post(format!("{}/v1/chat/completions", server.url))
+        .bearer_auth(key)
+        .json(body)
+}
+
+fn question(more: Value) -> Value {
+    let mut body = json!({"model": "demo", "messages": [{"role": "user", "content": "Who are you?"}]});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// The `data:` lines of a whole stream.
+fn events(text: &str) -> Vec<Value> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .filter(|data| *data != "[DONE]")
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn usage_is_exactly_what_the_answers_said() {
+    let server = Server::start().await;
+    let ada = Person::register(&server, "ada@example.org").await;
+    let (_, key) = ada.make_key("walk").await;
+    let mut expected = (0, 0, 0);
+    let mut add = |usage: &Value| {
+        expected.0 += usage["prompt_tokens"].as_u64().unwrap();
+        expected.1 += usage["completion_tokens"].as_u64().unwrap();
+        expected.2 += 1;
+    };
+    let answer: Value = chat(&server, &key, &question(json!({})))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert!(
+        answer["choices"][0]["message"]["content"]
+            .as_str()
+            .unwrap()
+            .contains("--model"),
+        "{answer}"
+    );
+    add(&answer["usage"]);
+    for options in [
+        json!({"stream": true}),
+        json!({"stream": true, "stream_options": {"include_usage": true}}),
+    ] {
+        let text = chat(&server, &key, &question(options))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        assert!(text.contains("data: [DONE]"));
+        let events = events(&text);
+        add(events
+            .iter()
+            .rev()
+            .map(|e| &e["usage"])
+            .find(|u| !u.is_null())
+            .expect("usage in the stream"));
+    }
+    let report = ada.usage().await;
+    assert_eq!(
+        report["totals"],
+        json!({"prompt_tokens": expected.0, "completion_tokens": expected.1, "total_tokens": expected.0 + expected.1,
+               "request_count": 3, "estimated_requests": 0}),
+        "{report}"
+    );
+    assert_eq!(report["usage"][0]["model"], "demo");
+    // Nobody else sees it, and a list of models is no work of a model.
+    let bob = Person::register(&server, "bob@example.org").await;
+    let (_, key) = bob.make_key("k").await;
+    let models: Value = Client::new()
+        .get(format!("{}/v1/models", server.url))
+        .bearer_auth(&key)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert!(
+        models["data"].as_array().unwrap().iter().any(|m| m["id"] == "demo"),
+        "{models}"
+    );
+    assert_eq!(bob.usage().await["totals"]["request_count"], 0);
+}
+
+#[tokio::test]
+async fn a_stream_cut_by_the_client_is_counted_with_what_was_produced() {
+    let server = Server::start().await;
+    let ada = Person::register(&server, "ada@example.org").await;
+    let (_, key) = ada.make_key("cut").await;
+    // A whole one first: the server and the demo model are warm.
+    let response = chat(&server, &key, &question(json!({"stream": true})))
+        .send()
+        .await
+        .unwrap();
+    let mut stream = response.bytes_stream();
+    let mut seen = String::new();
+    while events_so_far(&seen) < 5 {
+        seen.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
+    }
+    drop(stream);
+    // The server notices when it next writes, or at the end of the sentence; the report waits for what is queued, not
+    // for a connection, so it is asked until the request is in it.
+    let totals = loop {
+        let totals = ada.usage().await["totals"].clone();
+        if totals["request_count"] == 1 {
+            break totals;
+        }
+    };
+    assert!(totals["completion_tokens"].as_u64().unwrap() >= 4, "{totals}");
+    assert!(totals["prompt_tokens"].as_u64().unwrap() > 0, "{totals}");
+}
+
+fn events_so_far(text: &str) -> usize {
+    text.matches("\n\n").count()
+}
+
+#[tokio::test]
+async fn doors_are_closed_as_the_contract_says() {
+    let server = Server::start().await;
+    let root = Person::register(&server, "root@example.org").await;
+    let ada = Person::register(&server, "ada@example.org").await;
+    let (admin_id, admin) = root.make_key("admin").await;
+    let (_, user) = ada.make_key("user").await;
+    let client = Client::new();
+    let ask = async |method: &str, path: &str, key: Option<&str>| {
+        let mut request = client.request(method.parse().unwrap(), format!("{}{path}", server.url));
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        if method == "POST" {
+            request = request.json(&json!({"model_id": "demo"}));
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        assert!(
+            response.headers().get("access-control-allow-origin").is_none(),
+            "CORS is closed: {path}"
+        );
+        assert!(response.headers().contains_key("x-request-id"), "{path}");
+        let body: Value = response.json().await.unwrap_or(Value::Null);
+        (status, body["error"]["code"].as_str().unwrap_or_default().to_owned())
+    };
+    for (method, path, key, status, code) in [
+        ("GET", "/v1/models", None, 401, "missing_credentials"),
+        ("GET", "/v1/models", Some("sk-local-wrong"), 401, "invalid_api_key"),
+        ("GET", "/v1/models", Some(user.as_str()), 200, ""),
+        ("POST", "/v1/models/status", Some(&user), 403, "admin_required"),
+        ("POST", "/v1/models/status", Some(&admin), 200, ""),
+        ("POST", "/re_isq", Some(&user), 403, "admin_required"),
+        ("GET", "/v1/system/info", Some(&user), 403, "admin_required"),
+        ("GET", "/v1/system/info", Some(&admin), 200, ""),
+        ("GET", "/docs", Some(&admin), 404, "unknown_route"),
+        ("GET", "/", None, 401, "missing_credentials"),
+        ("GET", "/nowhere", None, 401, "missing_credentials"),
+        ("GET", "/v1/models/", Some(&user), 404, "unknown_route"),
+        ("GET", "//v1/models", Some(&user), 404, "unknown_route"),
+        ("GET", "/v1/system/info/../info", Some(&user), 403, "admin_required"),
+        ("GET", "/healthz", None, 200, ""),
+        ("GET", "/readyz", None, 200, ""),
+    ] {
+        assert_eq!(
+            ask(method, path, key).await,
+            (status, code.to_owned()),
+            "{method} {path} {key:?}"
+        );
+    }
+    assert_eq!(root.revoke(&admin_id).await, 200);
+    assert_eq!(
+        ask("GET", "/v1/models", Some(&admin)).await,
+        (401, "invalid_api_key".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn auth_switched_off_installs_nothing() {
+    let server = Server::builder().env("LOCALAUTH_AUTH", "false").start().await;
+    let answer = Client::new()
+        .post(format!("{}/v1/chat/completions", server.url))
+        .json(&question(json!({})))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let status: Value = reqwest::get(format!("{}/api/auth/status", server.url))
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (&status["authEnabled"], &status["providers"]),
+        (&json!(false), &json!([]))
+    );
+    let me = reqwest::get(format!("{}/api/auth/me", server.url)).await.unwrap();
+    assert_eq!(me.status(), 404);
+}
+
+/// With shared keys, "off" still asks for one of them.
+#[tokio::test]
+async fn shared_keys_alone_guard_a_server_without_accounts() {
+    let server = Server::builder()
+        .env("LOCALAUTH_AUTH", "false")
+        .env("LOCALAUTH_API_KEYS", "first-shared-key, second-shared-key")
+        .start()
+        .await;
+    let ask = async |key: &str| {
+        chat(&server, key, &question(json!({"max_tokens": 1})))
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(ask("wrong-shared-key").await, 401);
+    assert_eq!(ask("first-shared-key").await, 200);
+    assert_eq!(ask("second-shared-key").await, 200);
+}
+
+#[tokio::test]
+async fn the_operator_helps_whoever_is_locked_out() {
+    let server = Server::start().await;
+    let new = "another-horse-battery-staple";
+    let (ok, _, error) = server
+        .operator(&["user", "add", "root@example.org", "--admin"], PASSWORD)
+        .await;
+    assert!(ok, "{error}");
+    assert!(Person::sign_in(&server, "root@example.org", PASSWORD).await.is_ok());
+    let (ok, key, error) = server
+        .operator(&["key", "create", "root@example.org", "--name", "rescue"], "")
+        .await;
+    assert!(ok, "{error}");
+    let key = key
+        .lines()
+        .find(|l| l.starts_with("sk-local-"))
+        .expect("the key alone on a line")
+        .to_owned();
+    let ask = async || {
+        chat(&server, &key, &question(json!({"max_tokens": 1})))
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(ask().await, 200);
+    let (ok, list, _) = server.operator(&["user", "list"], "").await;
+    assert!(
+        ok && list.contains("root@example.org") && list.contains("admin"),
+        "{list}"
+    );
+    let (ok, _, error) = server
+        .operator(&["user", "set-password", "root@example.org"], new)
+        .await;
+    assert!(ok, "{error}");
+    assert_eq!(
+        Person::sign_in(&server, "root@example.org", PASSWORD).await.err(),
+        Some(401)
+    );
+    assert!(Person::sign_in(&server, "root@example.org", new).await.is_ok());
+    let prefix = &key[..27];
+    let (ok, _, error) = server.operator(&["key", "revoke", prefix], "").await;
+    assert!(ok, "{error}");
+    // Another process revoked it: the running server follows within a second.
+    while ask().await == 200 {}
+    assert_eq!(ask().await, 401);
+    let (ok, _, error) = server
+        .operator(&["user", "set-password", "nobody@example.org"], new)
+        .await;
+    assert!(!ok && error.lines().count() == 1, "{error}");
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_what_they_say_get_the_openai_shape() {
+    let server = Server::start().await;
+    let (_, key) = Person::register(&server, "ada@example.org").await.make_key("k").await;
+    let url = format!("{}/v1/chat/completions", server.url);
+    let client = Client::new();
+    for (kind, body, status) in [
+        ("application/json", "{".to_owned(), 400),
+        ("application/json", "[]".to_owned(), 400),
+        ("application/json", r#"{"model":"demo"}"#.to_owned(), 400),
+        (
+            "application/json",
+            r#"{"model":"nobody","messages":[{"role":"user","content":"x"}]}"#.to_owned(),
+            404,
+        ),
+        ("text/plain", "hello".to_owned(), 415),
+    ] {
+        let request = client
+            .post(&url)
+            .bearer_auth(&key)
+            .header("content-type", kind)
+            .body(body.clone());
+        let answer = request.send().await.unwrap();
+        let got = answer.status();
+        let error: Value = answer.json().await.expect("JSON");
+        assert_eq!(got, status, "{body}: {error}");
+        assert!(
+            error["error"]["message"].is_string() && error["error"]["type"].is_string(),
+            "{error}"
+        );
+    }
+}
