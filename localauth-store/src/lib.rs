@@ -10,6 +10,8 @@ mod entity;
 mod error;
 mod keys;
 mod migration;
+#[cfg(feature = "sqlite")]
+mod own_secret;
 mod portion;
 mod sessions;
 mod settings;

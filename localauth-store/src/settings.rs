@@ -1,7 +1,7 @@
 //! [`SettingStore`].
 
 use async_trait::async_trait;
-use localauth_core::{SettingStore, StoreError};
+use localauth_core::{ServerSecret, SettingStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait as _;
 use sea_orm::sea_query::OnConflict;
@@ -53,5 +53,9 @@ impl SettingStore for SqlStore {
             Ok(())
         })
         .await
+    }
+
+    fn own_secret(&self) -> Option<ServerSecret> {
+        self.secret_beside()
     }
 }

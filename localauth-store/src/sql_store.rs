@@ -30,6 +30,9 @@ pub struct SqlStore {
     /// served in turn, which SQLite's own locks do not do.
     write: DatabaseConnection,
     answer_timeout: Duration,
+    /// The server's secret beside the file, on SQLite.
+    #[cfg(feature = "sqlite")]
+    own_secret: Option<crate::own_secret::OwnSecret>,
 }
 
 impl SqlStore {
@@ -38,7 +41,24 @@ impl SqlStore {
             read,
             write,
             answer_timeout,
+            #[cfg(feature = "sqlite")]
+            own_secret: None,
         }
+    }
+
+    /// With a secret beside the database.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn with_own_secret(mut self, own_secret: crate::own_secret::OwnSecret) -> Self {
+        self.own_secret = Some(own_secret);
+        self
+    }
+
+    /// The secret that this database keeps beside it.
+    pub(crate) fn secret_beside(&self) -> Option<localauth_core::ServerSecret> {
+        #[cfg(feature = "sqlite")]
+        return self.own_secret.as_ref()?.get();
+        #[cfg(not(feature = "sqlite"))]
+        None
     }
 
     /// Closes all connections, after what is under way. Later calls answer that the store is not available.

@@ -309,3 +309,42 @@ async fn an_event_takes_little_room() {
         .unwrap();
     assert!(size / 20_000 <= 200, "{} bytes an event", size / 20_000);
 }
+
+/// A program that gives no secret finds the same one again, and none that would make its keys worthless.
+#[tokio::test]
+async fn the_secret_beside_the_file_stays_the_same() {
+    use localauth_core::{Auth, NewAccount, NewKey, Password, SettingStore as _};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/own.db", folder.path().display());
+    let secret = folder.path().join("own.db.secret");
+    let store = localauth_store::connect(&url).await.unwrap();
+    assert!(!secret.exists(), "made only when it is asked for");
+    let auth = Auth::builder(store.clone()).build().unwrap();
+    assert_eq!(std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    let ada = auth
+        .add_user(NewAccount::local(
+            "ada@example.org",
+            Password::new("correct-horse-battery"),
+        ))
+        .await
+        .unwrap();
+    let key = auth.create_key(ada.id, NewKey::named("k")).await.unwrap().plain;
+    store.close().await;
+
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-api-key", key.expose().parse().unwrap());
+    let store = localauth_store::connect(&url).await.unwrap();
+    let auth = Auth::builder(store.clone()).build().unwrap();
+    assert_eq!(auth.authenticate(&headers).await.unwrap().user_id(), ada.id);
+    store.close().await;
+
+    std::fs::remove_file(&secret).unwrap();
+    let store = localauth_store::connect(&url).await.unwrap();
+    assert!(store.own_secret().is_none());
+    assert!(
+        Auth::builder(store).build().is_err(),
+        "a lost secret is not silently replaced"
+    );
+}

@@ -15,7 +15,7 @@ mod server;
 
 pub use database::{Postgres, sqlite};
 pub use person::{PASSWORD, Person};
-pub use server::{Server, ServerBuilder, binary};
+pub use server::{Server, ServerBuilder, binary, clean_command};
 
 /// What `tests/run` has to hand over.
 ///

@@ -19,6 +19,17 @@ pub fn binary() -> PathBuf {
     required("LOCALAUTH_TEST_SERVER").into()
 }
 
+/// A command without the settings that happen to be in the environment, those meant for these tests among them.
+pub fn clean_command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LOCALAUTH_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// How to start a server.
 #[derive(Debug)]
 pub struct ServerBuilder {
@@ -106,7 +117,7 @@ impl Server {
 
     /// A server over an existing data directory.
     pub fn builder_in(data: &Path) -> ServerBuilder {
-        let mut command = Command::new(binary());
+        let mut command = clean_command(binary());
         command
             .env("LOCALAUTH_LISTEN", "127.0.0.1:0")
             .env("LOCALAUTH_DATA_DIR", data)
@@ -130,7 +141,7 @@ impl Server {
     /// Runs an operator's command over the same data, with `input` on its standard input.
     pub async fn operator(&self, arguments: &[&str], input: &str) -> (bool, String, String) {
         use tokio::io::AsyncWriteExt as _;
-        let mut child = Command::new(binary())
+        let mut child = clean_command(binary())
             .args(arguments)
             .env("LOCALAUTH_DATA_DIR", self.data())
             .stdin(Stdio::piped())

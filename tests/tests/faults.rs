@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use localauth_tests::{Person, Postgres, Server, binary};
+use localauth_tests::{Person, Postgres, Server, binary, clean_command};
 use reqwest::Client;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -113,7 +113,7 @@ async fn settings_that_cannot_be_end_with_one_clear_line() {
             "postgres://nobody:hunter2secret@127.0.0.1:1/x",
             "database",
         ),
-        ("LOCALAUTH_DATABASE_URL", "mysql://x/y", "mysql"),
+        ("LOCALAUTH_DATABASE_URL", "mysql://x/y", "LOCALAUTH_DATABASE_URL"),
         (
             "LOCALAUTH_DATABASE_URL",
             "sqlite:///proc/nothing/localauth.db",
@@ -161,14 +161,14 @@ async fn a_read_only_data_directory_ends_with_one_clear_line() {
         // The program itself may be where nobody else can read.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::copy(binary(), &program).unwrap();
-        let mut command = tokio::process::Command::new("runuser");
+        let mut command = clean_command("runuser");
         command
             .args(["-u", "nobody", "--", "env"])
             .arg(format!("LOCALAUTH_DATA_DIR={}", data.display()));
         command.arg("LOCALAUTH_LISTEN=127.0.0.1:0").arg(&program);
         command
     } else {
-        let mut command = tokio::process::Command::new(binary());
+        let mut command = clean_command(binary());
         command
             .env("LOCALAUTH_DATA_DIR", &data)
             .env("LOCALAUTH_LISTEN", "127.0.0.1:0");

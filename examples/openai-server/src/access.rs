@@ -33,7 +33,7 @@ pub async fn open(settings: &Settings) -> anyhow::Result<Auth> {
 
     let secret = match &settings.secret {
         Some(secret) => ServerSecret::new(secret.expose().as_bytes())?,
-        None => ServerSecret::new(data_dir::secret(&settings.data_dir)?.as_bytes())?,
+        None => data_dir::secret(&settings.data_dir)?,
     };
     let auth = configure(Auth::builder(store).secret(secret), settings).build()?;
     auth.check_secret().await?.context("LOCALAUTH_SECRET")?;

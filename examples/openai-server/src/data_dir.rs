@@ -1,11 +1,13 @@
 //! The data directory and the secret in it, both for the owner's eyes only.
 
 use std::{
-    fmt::Write as _,
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
 };
+
+use localauth_core::{OsEntropy, ServerSecret};
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +67,13 @@ fn make(path: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// When it can be neither read nor made, or is too short to be one of ours.
-pub fn secret(path: &Path) -> Result<String, DataDirError> {
+pub fn secret(path: &Path) -> Result<ServerSecret, DataDirError> {
     let file = path.join("secret");
     for _ in 0..2 {
-        match fs::read_to_string(&file) {
-            Ok(secret) if secret.trim().len() >= 32 => return Ok(secret.trim().to_owned()),
-            Ok(_) => return Err(DataDirError::ShortSecret(file)),
+        match fs::read(&file) {
+            Ok(content) => {
+                return ServerSecret::new(content.trim_ascii()).map_err(|_| DataDirError::ShortSecret(file));
+            }
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 return Err(DataDirError::UnreadableSecret { path: file, source });
             }
@@ -91,18 +94,16 @@ pub fn secret(path: &Path) -> Result<String, DataDirError> {
     Err(DataDirError::ShortSecret(file))
 }
 
+/// Keeps threads of one process apart, as its id does with processes.
+static COUNTER: AtomicUsize = AtomicUsize::new(0);
+
 /// Writes a new secret under a name of its own and links it into place, so that nobody ever reads half of it and the
 /// first of many servers wins.
 fn write_secret(folder: &Path, file: &Path) -> io::Result<()> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-    let mut text = String::with_capacity(2 * random.len() + 1);
-    for byte in random {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.push('\n');
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let fresh = folder.join(format!(".secret-{}-{count}", std::process::id()));
 
-    let fresh = folder.join(format!(".secret-{}", &text[..16]));
+    let secret = ServerSecret::generate(&OsEntropy).map_err(io::Error::other)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -110,7 +111,8 @@ fn write_secret(folder: &Path, file: &Path) -> io::Result<()> {
     let written = options
         .open(&fresh)
         .and_then(|mut open| {
-            open.write_all(text.as_bytes())?;
+            open.write_all(secret.expose())?;
+            open.write_all(b"\n")?;
             open.sync_all()
         })
         .and_then(|()| match fs::hard_link(&fresh, file) {
@@ -140,12 +142,12 @@ mod tests {
         assert_eq!(mode(&data), 0o700);
 
         let made = secret(&data).unwrap();
-        assert_eq!(made.len(), 64);
-        assert!(made.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(made.expose().len(), 64);
+        assert!(made.expose().iter().all(u8::is_ascii_hexdigit));
         assert_eq!(mode(&data.join("secret")), 0o600);
 
         prepare(&data).unwrap();
-        assert_eq!(secret(&data).unwrap(), made, "made once");
+        assert_eq!(secret(&data).unwrap().expose(), made.expose(), "made once");
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "nothing is left behind");
     }
 
@@ -158,7 +160,7 @@ mod tests {
                 .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+        assert!(secrets.iter().all(|secret| secret.expose() == secrets[0].expose()));
     }
 
     #[test]

@@ -41,7 +41,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     let settings = Settings::new(cli.flags, std::env::vars_os())?;
-    logging::start(settings.log.as_deref()).map_err(anyhow::Error::msg)?;
+    // An operator's command says what it did; how the database was opened is of interest to a server only.
+    let quiet = matches!(cli.command, Command::User(_) | Command::Key(_)).then_some("warn");
+    logging::start(settings.log.as_deref().or(quiet)).map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -71,8 +71,9 @@ async fn model(settings: &Settings) -> anyhow::Result<Router> {
 }
 
 #[cfg(not(feature = "mistralrs"))]
-async fn model(_settings: &Settings) -> anyhow::Result<Router> {
-    anyhow::bail!("this build has no model runtime: build it with the feature `mistralrs`")
+fn model(_settings: &Settings) -> std::future::Ready<anyhow::Result<Router>> {
+    let reason = "this build has no model runtime: build it with the feature `mistralrs`";
+    std::future::ready(Err(anyhow::anyhow!(reason)))
 }
 
 /// The one line on standard output, for programs that wait for it, and beside it what a person may do next.

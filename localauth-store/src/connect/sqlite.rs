@@ -12,7 +12,9 @@ use sea_orm::{DbErr, RuntimeErr, SqlxSqliteConnector};
 use super::ConnectOptions;
 use super::error::{ConnectError, ConnectErrorKind};
 use super::migrate::{Direction, MigrateError, migrate};
+use crate::own_secret::OwnSecret;
 use crate::sql_store::SqlStore;
+use localauth_core::UserStore as _;
 
 pub(super) async fn connect(options: &ConnectOptions, direction: Direction) -> Result<SqlStore, ConnectError> {
     let sqlite: SqliteConnectOptions = options.url.parse().map_err(|_| bad_url())?;
@@ -59,7 +61,17 @@ pub(super) async fn connect(options: &ConnectOptions, direction: Direction) -> R
         MigrateError::Newer(error) => error,
         MigrateError::Database(error) => explain_orm(&error, &path),
     })?;
-    Ok(SqlStore::new(read, write, options.answer_timeout))
+    let store = SqlStore::new(read, write, options.answer_timeout);
+    if in_memory || matches!(direction, Direction::Down) {
+        return Ok(store);
+    }
+    let fresh = !store.has_users().await.map_err(|error| {
+        ConnectError::new(
+            ConnectErrorKind::Unreachable,
+            format!("the database {}: {error}", path.display()),
+        )
+    })?;
+    Ok(store.with_own_secret(OwnSecret::beside(&path, fresh)))
 }
 
 /// Makes the file if it is missing, readable and writable for its owner only. SQLite gives its log the same rights.

@@ -7,7 +7,7 @@ pub mod select;
 
 #[cfg(feature = "mistralrs")]
 pub mod load;
-#[cfg(feature = "mistralrs")]
+#[cfg(any(feature = "mistralrs", test))]
 mod panics;
 #[cfg(feature = "mistralrs")]
 pub mod routes;

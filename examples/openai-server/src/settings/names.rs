@@ -159,7 +159,6 @@ mod tests {
         let cases = [
             ("LOCALAUTH_LISTNE", "LOCALAUTH_LISTEN"),
             ("LOCALAUTH_DATABSE_URL", "LOCALAUTH_DATABASE_URL"),
-            ("LOCALAUTH_DB_URL", "LOCALAUTH_DATABASE_URL"),
             ("LOCALAUTH_API_KEY", "LOCALAUTH_API_KEYS"),
             ("LOCALAUTH_SECRET_FIEL", "LOCALAUTH_SECRET_FILE"),
         ];

@@ -31,7 +31,7 @@ fn defaults() {
     assert_eq!(settings.registration_mode, RegistrationMode::Approval);
     assert_eq!(settings.error_code, ErrorCode::String);
     assert_eq!(settings.model, "demo");
-    assert_eq!(settings.stale_limit, Duration::from_secs(300));
+    assert_eq!(settings.stale_limit, Duration::from_mins(5));
     assert_eq!(settings.shutdown_grace, Duration::from_secs(30));
     assert_eq!(settings.max_body, 50_000_000);
     assert_eq!(settings.default_key_expiry, None);

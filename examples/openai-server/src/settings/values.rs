@@ -32,6 +32,9 @@ pub(super) fn address(text: &str) -> Result<String, Wanted> {
     }
 }
 
+/// The longest time in seconds: a thousand years, which can still be added to every date.
+const LONGEST: u64 = 1000 * 365 * 24 * 60 * 60;
+
 /// A time like `30s`, `15m`, `24h`, `30d`, `2w` or `1y`.
 pub(super) fn duration(text: &str) -> Result<Duration, Wanted> {
     const WANTED: Wanted = "write a time like `30s`, `15m`, `24h`, `30d` or `1y`";
@@ -46,8 +49,6 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wanted> {
         _ => return Err(WANTED),
     };
     let number: u64 = number.parse().map_err(|_| WANTED)?;
-    // Far beyond every calendar, and still far from where adding it to a date overflows.
-    const LONGEST: u64 = 1000 * 365 * 24 * 60 * 60;
     number
         .checked_mul(seconds)
         .filter(|total| *total <= LONGEST)

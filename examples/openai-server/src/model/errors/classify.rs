@@ -201,116 +201,104 @@ fn clip(message: &str) -> Cow<'static, str> {
 mod tests {
     use super::*;
 
+    /// A name, what came in (status and body), and what must come out (status, code, and a part of the message).
+    type Case = (&'static str, (u16, &'static str), (u16, &'static str, &'static str));
+
+    const CASES: &[Case] = &[
+        (
+            "not JSON",
+            (
+                400,
+                "Failed to parse the request body as JSON: expected value at line 1 column 1",
+            ),
+            (400, "invalid_body", "expected value at line 1"),
+        ),
+        (
+            "a field is missing",
+            (
+                422,
+                "Failed to deserialize the JSON body into the target type: missing field `messages`",
+            ),
+            (400, "invalid_body", "missing field `messages`"),
+        ),
+        (
+            "no content type",
+            (415, "Expected request with `Content-Type: application/json`"),
+            (415, "invalid_body", "Content-Type"),
+        ),
+        (
+            "too large",
+            (413, "Failed to buffer the request body: length limit exceeded"),
+            (413, "body_too_large", "too large"),
+        ),
+        (
+            "unknown model",
+            (
+                500,
+                r#"{"message":"Requested model 'gpt' is not available. Available models: secret. Use 'default'."}"#,
+            ),
+            (404, "model_not_found", "Requested model 'gpt' does not exist"),
+        ),
+        (
+            "long prompt",
+            (
+                422,
+                r#"{"message":"Prompt sequence length is greater than 8192, perhaps consider …"}"#,
+            ),
+            (400, "context_length_exceeded", "greater than 8192"),
+        ),
+        (
+            "refused by mistral.rs",
+            (422, r#"{"message":"something new"}"#),
+            (400, "invalid_request", "something new"),
+        ),
+        (
+            "refused by the chat template",
+            (
+                500,
+                r#"{"message":"invalid operation: roles must alternate (in chat_template:1)"}"#,
+            ),
+            (400, "invalid_request", "roles must alternate"),
+        ),
+        (
+            "a file of this machine",
+            (500, r#"{"message":"Could not open file at path: file:///etc/passwd"}"#),
+            (400, "invalid_request", "cannot be read"),
+        ),
+        (
+            "the model failed",
+            (
+                500,
+                r#"{"message":"shape mismatch in /home/x","partial_response":{"id":"1"}}"#,
+            ),
+            (500, "model_error", "the model failed to answer"),
+        ),
+        (
+            "the engine is gone",
+            (500, r#"{"message":"No response received from the model."}"#),
+            (503, "model_unavailable", "try again"),
+        ),
+        ("no route", (404, ""), (404, "unknown_route", "no such route")),
+        (
+            "no response",
+            (404, r#"{"message":"Response with ID 'x' not found"}"#),
+            (404, "not_found", "'x' not found"),
+        ),
+        ("wrong method", (405, ""), (405, "method_not_allowed", "method")),
+    ];
+
     #[test]
     fn each_kind_of_error() {
-        struct Case {
-            name: &'static str,
-            status: u16,
-            body: &'static str,
-            expected: (u16, &'static str, &'static str),
-        }
-        let cases = [
-            Case {
-                name: "not JSON",
-                status: 400,
-                body: "Failed to parse the request body as JSON: expected value at line 1 column 1",
-                expected: (400, "invalid_body", "expected value at line 1"),
-            },
-            Case {
-                name: "a field is missing",
-                status: 422,
-                body: "Failed to deserialize the JSON body into the target type: missing field `messages`",
-                expected: (400, "invalid_body", "missing field `messages`"),
-            },
-            Case {
-                name: "no content type",
-                status: 415,
-                body: "Expected request with `Content-Type: application/json`",
-                expected: (415, "invalid_body", "Content-Type"),
-            },
-            Case {
-                name: "too large",
-                status: 413,
-                body: "Failed to buffer the request body: length limit exceeded",
-                expected: (413, "body_too_large", "too large"),
-            },
-            Case {
-                name: "unknown model",
-                status: 500,
-                body: r#"{"message":"Requested model 'gpt' is not available. Available models: secret. Use 'default'."}"#,
-                expected: (404, "model_not_found", "Requested model 'gpt' does not exist"),
-            },
-            Case {
-                name: "long prompt",
-                status: 422,
-                body: r#"{"message":"Prompt sequence length is greater than 8192, perhaps consider …"}"#,
-                expected: (400, "context_length_exceeded", "greater than 8192"),
-            },
-            Case {
-                name: "refused by mistral.rs",
-                status: 422,
-                body: r#"{"message":"something new"}"#,
-                expected: (400, "invalid_request", "something new"),
-            },
-            Case {
-                name: "refused by the chat template",
-                status: 500,
-                body: r#"{"message":"invalid operation: roles must alternate (in chat_template:1)"}"#,
-                expected: (400, "invalid_request", "roles must alternate"),
-            },
-            Case {
-                name: "a file of this machine",
-                status: 500,
-                body: r#"{"message":"Could not open file at path: file:///etc/passwd"}"#,
-                expected: (400, "invalid_request", "cannot be read"),
-            },
-            Case {
-                name: "the model failed",
-                status: 500,
-                body: r#"{"message":"shape mismatch in /home/x","partial_response":{"id":"1"}}"#,
-                expected: (500, "model_error", "the model failed to answer"),
-            },
-            Case {
-                name: "the engine is gone",
-                status: 500,
-                body: r#"{"message":"No response received from the model."}"#,
-                expected: (503, "model_unavailable", "try again"),
-            },
-            Case {
-                name: "no route",
-                status: 404,
-                body: "",
-                expected: (404, "unknown_route", "no such route"),
-            },
-            Case {
-                name: "no response",
-                status: 404,
-                body: r#"{"message":"Response with ID 'x' not found"}"#,
-                expected: (404, "not_found", "'x' not found"),
-            },
-            Case {
-                name: "wrong method",
-                status: 405,
-                body: "",
-                expected: (405, "method_not_allowed", "method"),
-            },
-        ];
-        for case in cases {
-            let complaint = judge(StatusCode::from_u16(case.status).unwrap(), &Raw::parse(case.body));
-            let (status, code, message) = case.expected;
+        for (name, (status, body), expected) in CASES {
+            let complaint = judge(StatusCode::from_u16(*status).unwrap(), &Raw::parse(body));
+            let message = &complaint.message;
             assert_eq!(
                 (complaint.status.as_u16(), complaint.code),
-                (status, code),
-                "{}",
-                case.name
+                (expected.0, expected.1),
+                "{name}"
             );
-            assert!(
-                complaint.message.contains(message),
-                "{}: {}",
-                case.name,
-                complaint.message
-            );
-            assert!(!complaint.message.contains("secret"), "{}", case.name);
+            assert!(message.contains(expected.2), "{name}: {message}");
+            assert!(!message.contains("secret"), "{name}: {message}");
         }
     }
 

@@ -94,10 +94,9 @@ async fn reshape(response: Response, style: ErrorCode) -> Response {
 /// Waits for the first event of a stream, which comes with the first token or is a sign of life.
 async fn watch(response: Response, style: ErrorCode) -> Response {
     let (parts, mut rest) = response.into_parts();
-    let first = match rest.frame().await {
-        Some(Ok(frame)) => frame,
+    let Some(Ok(first)) = rest.frame().await else {
         // Broken off before it began.
-        Some(Err(_)) | None => return answer(&complain(ENGINE_GONE), style),
+        return answer(&complain(ENGINE_GONE), style);
     };
     if let Some(text) = first.data_ref().and_then(|event| bare_text(event)) {
         return answer(&complain(&text), style);
