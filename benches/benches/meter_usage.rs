@@ -1,6 +1,5 @@
 //! `MeterUsage` on a stream of 1,000 frames and on one JSON answer, against the same without it.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to say")]
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -72,7 +71,7 @@ fn answers(
 
 fn meter_usage(c: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (auth, keys) = runtime.block_on(auth_with_keys(1));
+    let (auth, keys) = runtime.block_on(auth_with_keys(1, 100));
     let headers = client_headers(keys[0].expose());
     runtime.block_on(auth.authenticate(&headers).into_future()).unwrap();
 

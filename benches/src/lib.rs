@@ -7,14 +7,15 @@ use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCo
 /// The body of every request here.
 pub type Body = Empty<bytes::Bytes>;
 
-/// An `Auth` that knows one user, with `keys` keys.
+/// An `Auth` that knows one user, with `keys` keys, and remembers so many of them.
 ///
 /// # Panics
 ///
 /// When the memory store or the operating system's randomness fails.
 #[expect(clippy::expect_used, reason = "a bench that cannot begin has nothing to say")]
-pub async fn auth_with_keys(keys: usize) -> (Auth, Vec<PlainKey>) {
+pub async fn auth_with_keys(keys: usize, remembered: usize) -> (Auth, Vec<PlainKey>) {
     let auth = Auth::builder(MemoryStore::new())
+        .cache_capacity(remembered)
         .password_cost(PasswordCost::INSECURE)
         .build()
         .expect("an Auth");

@@ -231,7 +231,7 @@ async fn a_session_ends_after_thirty_days() {
         .await
         .unwrap();
     world
-        .pass(localauth_core::SESSION_LIFETIME - std::time::Duration::from_millis(1))
+        .pass(localauth_core::SESSION_LIFETIME.saturating_sub(std::time::Duration::from_millis(1)))
         .await;
     world.auth.authenticate(&bearer(session.token.expose())).await.unwrap();
     world.pass(std::time::Duration::from_millis(1)).await;

@@ -206,7 +206,7 @@ async fn nothing_is_remembered_before_changes_are_followed() {
 
 #[tokio::test]
 async fn known_identities_outlive_an_outage_for_a_while_and_the_unknown_are_no_401() {
-    let world = World::with(|b| b.stale_limit(Duration::from_secs(300))).await;
+    let world = World::with(|b| b.stale_limit(Duration::from_mins(5))).await;
     let ada = world.user("ada@example.org").await;
     let (known, unknown) = (world.key(&ada).await, world.key(&ada).await);
     world.auth.authenticate(&bearer(known.expose())).await.unwrap();
@@ -215,7 +215,7 @@ async fn known_identities_outlive_an_outage_for_a_while_and_the_unknown_are_no_4
         world.auth.authenticate(&bearer(unknown.expose())).await.unwrap_err(),
         Denial::StoreUnavailable
     );
-    world.pass(Duration::from_secs(300)).await;
+    world.pass(Duration::from_mins(5)).await;
     let before = world.store.lookups();
     world.auth.authenticate(&bearer(known.expose())).await.unwrap();
     assert_eq!(world.store.lookups(), before, "the known one waits for no store");
@@ -286,7 +286,7 @@ async fn the_first_asker_going_away_leaves_nobody_waiting() {
 async fn an_expired_key_is_over_at_the_instant_also_when_cached() {
     let world = World::new().await;
     let ada = world.user("ada@example.org").await;
-    let end = world.auth.now() + Duration::from_secs(60);
+    let end = world.auth.now() + Duration::from_mins(1);
     let key = world
         .auth
         .create_key(ada.id, NewKey::named("short").expiring(end))

@@ -37,13 +37,17 @@ struct Database {
 
 impl Database {
     async fn create() -> Self {
+        Self::create_with("").await
+    }
+
+    async fn create_with(options: &str) -> Self {
         let name = random_name();
         let mut admin = superuser()
             .connect()
             .await
             .expect("LOCALAUTH_TEST_POSTGRES cannot be reached");
         admin
-            .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(AssertSqlSafe(format!("CREATE DATABASE {name} {options}")))
             .await
             .unwrap();
         admin.close().await.unwrap();
@@ -225,6 +229,13 @@ async fn who_may_not_make_tables_is_told_so() {
     database.sql(&format!("DROP ROLE {user}")).await;
     assert_eq!(kind, ConnectErrorKind::NotWritable, "{text}");
     assert!(text.contains("GRANT CREATE"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused() {
+    let database = Database::create_with("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0").await;
+    let (_, text) = refused(&database.url()).await;
+    assert!(text.contains("LATIN1") && text.contains("createdb -E UTF8"), "{text}");
 }
 
 /// A database that takes no writes, such as a standby that was connected to by mistake.

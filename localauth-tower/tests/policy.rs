@@ -57,9 +57,8 @@ fn expected(access: Option<&Access>, caller: &str) -> u16 {
     match (access, caller) {
         (Some(Access::Public), _) => 200,
         (_, "anonymous" | "wrong") => 401,
-        (_, "disabled") => 403,
+        (_, "disabled") | (Some(Access::Admin), "user") => 403,
         (None, _) => 404,
-        (Some(Access::Admin), "user") => 403,
         _ => 200,
     }
 }

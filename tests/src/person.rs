@@ -38,6 +38,10 @@ impl Person {
     }
 
     /// Signs in at `server`.
+    ///
+    /// # Errors
+    ///
+    /// The status, when it is not 200.
     pub async fn sign_in(server: &Server, email: &str, password: &str) -> Result<Self, u16> {
         let browser = Client::builder().cookie_store(true).build().unwrap();
         let body = json!({"email": email, "password": password});

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::required;
 
 /// How long anything may take at most; only what hangs reaches it.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The server's program.
 pub fn binary() -> PathBuf {

@@ -12,7 +12,7 @@ fn chat(server: &Server, key: &str, body: &Value) -> reqwest::RequestBuilder {
         .json(body)
 }
 
-fn question(more: Value) -> Value {
+fn question(more: &Value) -> Value {
     let mut body = json!({"model": "demo", "messages": [{"role": "user", "content": "Who are you?"}]});
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
@@ -40,7 +40,7 @@ async fn usage_is_exactly_what_the_answers_said() {
         expected.1 += usage["completion_tokens"].as_u64().unwrap();
         expected.2 += 1;
     };
-    let answer: Value = chat(&server, &key, &question(json!({})))
+    let answer: Value = chat(&server, &key, &question(&json!({})))
         .send()
         .await
         .unwrap()
@@ -59,7 +59,7 @@ async fn usage_is_exactly_what_the_answers_said() {
         json!({"stream": true}),
         json!({"stream": true, "stream_options": {"include_usage": true}}),
     ] {
-        let text = chat(&server, &key, &question(options))
+        let text = chat(&server, &key, &question(&options))
             .send()
             .await
             .unwrap()
@@ -108,7 +108,7 @@ async fn a_stream_cut_by_the_client_is_counted_with_what_was_produced() {
     let ada = Person::register(&server, "ada@example.org").await;
     let (_, key) = ada.make_key("cut").await;
     // A whole one first: the server and the demo model are warm.
-    let response = chat(&server, &key, &question(json!({"stream": true})))
+    let response = chat(&server, &key, &question(&json!({"stream": true})))
         .send()
         .await
         .unwrap();
@@ -196,7 +196,7 @@ async fn auth_switched_off_installs_nothing() {
     let server = Server::builder().env("LOCALAUTH_AUTH", "false").start().await;
     let answer = Client::new()
         .post(format!("{}/v1/chat/completions", server.url))
-        .json(&question(json!({})))
+        .json(&question(&json!({})))
         .send()
         .await
         .unwrap();
@@ -224,7 +224,7 @@ async fn shared_keys_alone_guard_a_server_without_accounts() {
         .start()
         .await;
     let ask = async |key: &str| {
-        chat(&server, key, &question(json!({"max_tokens": 1})))
+        chat(&server, key, &question(&json!({"max_tokens": 1})))
             .send()
             .await
             .unwrap()
@@ -255,7 +255,7 @@ async fn the_operator_helps_whoever_is_locked_out() {
         .expect("the key alone on a line")
         .to_owned();
     let ask = async || {
-        chat(&server, &key, &question(json!({"max_tokens": 1})))
+        chat(&server, &key, &question(&json!({"max_tokens": 1})))
             .send()
             .await
             .unwrap()

@@ -19,11 +19,9 @@ pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>;
 /// # Errors
 ///
 /// [`RouteTableError`] when the table is wrong.
-pub fn app<B: Send + 'static>(
-    auth: &Auth,
-) -> Result<BoxCloneSyncService<Request<B>, Response<Body>, Infallible>, RouteTableError>
+pub fn app<B>(auth: &Auth) -> Result<BoxCloneSyncService<Request<B>, Response<Body>, Infallible>, RouteTableError>
 where
-    B: http_body_util::BodyExt,
+    B: http_body_util::BodyExt + Send + 'static,
 {
     let table = RouteTable::builder()
         .public(Method::GET, "/")

@@ -16,7 +16,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 
 use crate::{
     health::{self, Readiness},
-    model::errors::unknown_route,
+    model::errors::{shutting_down, unknown_route},
     settings::{ErrorCode, Settings},
 };
 
@@ -62,6 +62,12 @@ pub fn compose(
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id());
     Ok(app.merge(health::router(readiness, auth)).layer(every_answer))
+}
+
+/// What is left while the server stops: health, and for everything else the advice to come back.
+pub fn stopping(settings: &Settings, readiness: Readiness) -> Router {
+    let style = settings.error_code;
+    health::router(readiness, None).fallback(move || async move { shutting_down(style) })
 }
 
 /// The model's routes behind the walk: who, what kind of door, what it used.

@@ -14,20 +14,20 @@ use localauth_core::{OsEntropy, ServerSecret};
 #[non_exhaustive]
 pub enum DataDirError {
     /// The directory cannot be made or written.
-    #[error("the data directory {} cannot be used: {source}; name another with --data-dir", .path.display())]
+    #[error("the data directory {} cannot be used: {cause}; name another with --data-dir", .path.display())]
     Unusable {
         /// The directory.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The secret cannot be read.
-    #[error("the secret {} cannot be read: {source}", .path.display())]
+    #[error("the secret {} cannot be read: {cause}", .path.display())]
     UnreadableSecret {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The secret is not the one that was written there.
     #[error(
@@ -43,9 +43,9 @@ pub enum DataDirError {
 ///
 /// When it cannot be made or written.
 pub fn prepare(path: &Path) -> Result<(), DataDirError> {
-    make(path).map_err(|source| DataDirError::Unusable {
+    make(path).map_err(|cause| DataDirError::Unusable {
         path: path.to_owned(),
-        source,
+        cause,
     })
 }
 
@@ -74,18 +74,18 @@ pub fn secret(path: &Path) -> Result<ServerSecret, DataDirError> {
             Ok(content) => {
                 return ServerSecret::new(content.trim_ascii()).map_err(|_| DataDirError::ShortSecret(file));
             }
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(DataDirError::UnreadableSecret { path: file, source });
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                return Err(DataDirError::UnreadableSecret { path: file, cause });
             }
             Err(_) => {}
         }
         match write_secret(path, &file) {
             // Another server was quicker: its secret is the one.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => {
+            Err(cause) => {
                 return Err(DataDirError::Unusable {
                     path: path.to_owned(),
-                    source,
+                    cause,
                 });
             }
             Ok(()) => {}

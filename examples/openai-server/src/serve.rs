@@ -13,7 +13,8 @@ use tracing::{info, warn};
 use crate::{
     access,
     app::{self, Doors},
-    connections, data_dir,
+    connections::{self, Applications},
+    data_dir,
     health::Readiness,
     settings::Settings,
 };
@@ -41,8 +42,15 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 
     readiness.set(true);
     announce(address, &settings, &doors).await?;
-    let no_longer_ready = || readiness.set(false);
-    connections::run(listener, app, requested(stop), no_longer_ready, settings.shutdown_grace).await;
+    let applications = Applications {
+        running: app,
+        stopping: app::stopping(&settings, readiness.clone()),
+    };
+    let asked_to_stop = async {
+        requested(stop).await;
+        readiness.set(false);
+    };
+    connections::run(listener, applications, asked_to_stop, settings.shutdown_grace).await;
     if let Doors::Accounts(auth) | Doors::SharedKeys(auth) = &doors {
         auth.shutdown().await.context("the last usage could not be written")?;
     }

@@ -1,5 +1,10 @@
 //! What the tests of `Auth` share.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of it"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -20,10 +20,12 @@ pub(super) async fn connect(options: &ConnectOptions, direction: Direction) -> R
 
     // One by itself first: a pool tries until its time is up, and then says that it was up, not why.
     let probe = tokio::time::timeout(options.acquire_timeout, PgConnection::connect_with(&postgres)).await;
-    let probe = probe
+    let mut probe = probe
         .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         .map_err(|error| place.explain(&error))?;
+    let encoding: Result<String, _> = sqlx::query_scalar("SHOW server_encoding").fetch_one(&mut probe).await;
     drop(probe.close().await);
+    place.check_encoding(&encoding.map_err(|error| place.explain(&error))?)?;
 
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections.max(1))
@@ -103,6 +105,21 @@ impl Place {
         // PostgreSQL's own default.
         let database = options.get_database().unwrap_or(&user).to_owned();
         Self { host, user, database }
+    }
+
+    /// Any other encoding refuses names and models that have a character it lacks.
+    fn check_encoding(&self, encoding: &str) -> Result<(), ConnectError> {
+        if encoding == "UTF8" {
+            return Ok(());
+        }
+        let Self { host, database, .. } = self;
+        Err(ConnectError::new(
+            ConnectErrorKind::Other,
+            format!(
+                "the database `{database}` on {host} has the encoding {encoding}: \
+                 make one with `createdb -E UTF8 -T template0 NAME`"
+            ),
+        ))
     }
 
     fn explain_orm(&self, error: &DbErr) -> ConnectError {

@@ -11,7 +11,7 @@ use localauth_store::{ConnectErrorKind, SqlStore};
 
 use super::{NOW, add, add_key, add_session, digest, event, failure};
 
-const ALL: UsageQuery = UsageQuery {
+pub(crate) const ALL: UsageQuery = UsageQuery {
     since: None,
     user_id: None,
     grain: Grain::Hour,

@@ -58,12 +58,12 @@ pub enum SelectError {
     #[error("the GGUF file {} is missing: all parts of a split model must lie in one folder", .0.display())]
     MissingPart(PathBuf),
     /// The disk could not be read.
-    #[error("the model at {} cannot be read: {source}", .path.display())]
+    #[error("the model at {} cannot be read: {cause}", .path.display())]
     Unreadable {
         /// Where.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -86,7 +86,7 @@ impl Selection {
             Ok(found) if found.is_dir() => folder(path),
             Ok(_) => file(path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => absent(value),
-            Err(source) => Err(unreadable(path, source)),
+            Err(cause) => Err(unreadable(path, cause)),
         }
     }
 
@@ -111,7 +111,7 @@ impl Selection {
 }
 
 fn folder(path: &Path) -> Result<Selection, SelectError> {
-    let entries = fs::read_dir(path).map_err(|source| unreadable(path, source))?;
+    let entries = fs::read_dir(path).map_err(|cause| unreadable(path, cause))?;
     let names: Vec<String> = entries
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .collect();
@@ -136,7 +136,7 @@ fn file(path: &Path) -> Result<Selection, SelectError> {
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
     match read {
         Ok(()) if magic == *b"GGUF" => parts(path).map(Selection::Gguf),
-        Err(source) if source.kind() != io::ErrorKind::UnexpectedEof => Err(unreadable(path, source)),
+        Err(cause) if cause.kind() != io::ErrorKind::UnexpectedEof => Err(unreadable(path, cause)),
         _ if has_extension(&path.to_string_lossy(), "safetensors") => {
             Err(SelectError::SafetensorsFile(path.to_owned()))
         }
@@ -204,10 +204,10 @@ fn has_extension(name: &str, extension: &str) -> bool {
         .is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
-fn unreadable(path: &Path, source: io::Error) -> SelectError {
+fn unreadable(path: &Path, cause: io::Error) -> SelectError {
     SelectError::Unreadable {
         path: path.to_owned(),
-        source,
+        cause,
     }
 }
 

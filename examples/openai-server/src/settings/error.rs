@@ -41,14 +41,14 @@ pub enum SettingsError {
     #[error("both {0} and {0}_FILE are set: leave one of them out")]
     Twice(&'static str),
     /// A file that a setting names cannot be read.
-    #[error("{origin} names {}, which cannot be read: {source}", .path.display())]
+    #[error("{origin} names {}, which cannot be read: {cause}", .path.display())]
     Unreadable {
         /// Which setting.
         origin: Origin,
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The configuration file is not TOML.
     #[error("{}, line {line}, is not TOML: {message}", .file.display())]

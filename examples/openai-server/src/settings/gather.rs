@@ -167,9 +167,9 @@ fn as_text(value: &toml::Value) -> Option<String> {
 fn read(origin: &Origin, path: &Path) -> Result<String, SettingsError> {
     fs::read_to_string(path)
         .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
-        .map_err(|source| SettingsError::Unreadable {
+        .map_err(|cause| SettingsError::Unreadable {
             origin: origin.clone(),
             path: path.to_owned(),
-            source,
+            cause,
         })
 }

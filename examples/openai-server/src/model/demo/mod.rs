@@ -22,10 +22,10 @@ pub fn sentence() -> String {
 
 /// Why the demo model could not be put on disk.
 #[derive(Debug, thiserror::Error)]
-#[error("the demo model cannot be written to {}: {source}", .folder.display())]
+#[error("the demo model cannot be written to {}: {cause}", .folder.display())]
 pub struct WriteError {
     folder: PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 /// Makes sure that the demo model lies in `models/demo` of the data directory, and tells where that is.
@@ -41,7 +41,7 @@ pub fn ensure(data_dir: &Path) -> Result<PathBuf, WriteError> {
     let folder = data_dir.join("models").join(NAME);
     match files().and_then(|files| make(&folder, &files)) {
         Ok(()) => Ok(folder),
-        Err(source) => Err(WriteError { folder, source }),
+        Err(cause) => Err(WriteError { folder, cause }),
     }
 }
 

@@ -24,6 +24,15 @@ impl Complaint {
         }
     }
 
+    /// The server stops.
+    pub(super) fn shutting_down() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shutting_down",
+            "the server is stopping; try again soon",
+        )
+    }
+
     /// The body, `{"error": {…}}`.
     pub(super) fn body(&self, style: ErrorCode) -> Value {
         let kind = if self.status.is_server_error() {

@@ -15,7 +15,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tracing::warn;
 
@@ -50,6 +50,14 @@ pub async fn shape(State(style): State<ErrorCode>, request: Request, next: Next)
 /// The answer to a path that nobody knows.
 pub fn unknown_route(style: ErrorCode) -> Response {
     answer(&judge(StatusCode::NOT_FOUND, &Raw::default()), style)
+}
+
+/// The answer to whoever comes while the server stops.
+pub fn shutting_down(style: ErrorCode) -> Response {
+    let mut response = answer(&Complaint::shutting_down(), style);
+    let soon = HeaderValue::from_static("5");
+    response.headers_mut().insert(header::RETRY_AFTER, soon);
+    response
 }
 
 /// Takes away what allows other sites to read an answer.
