@@ -1,7 +1,7 @@
 //! [`SettingStore`].
 
 use async_trait::async_trait;
-use localauth_core::{ServerSecret, SettingStore, StoreError};
+use localauth_core::{SettingStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait as _;
 use sea_orm::sea_query::OnConflict;
@@ -55,7 +55,8 @@ impl SettingStore for SqlStore {
         .await
     }
 
-    fn own_secret(&self) -> Option<ServerSecret> {
+    #[cfg(feature = "sqlite")]
+    fn own_secret(&self) -> Option<localauth_core::ServerSecret> {
         self.secret_beside()
     }
 }

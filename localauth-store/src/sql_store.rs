@@ -54,11 +54,9 @@ impl SqlStore {
     }
 
     /// The secret that this database keeps beside it.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn secret_beside(&self) -> Option<localauth_core::ServerSecret> {
-        #[cfg(feature = "sqlite")]
-        return self.own_secret.as_ref()?.get();
-        #[cfg(not(feature = "sqlite"))]
-        None
+        self.own_secret.as_ref()?.get()
     }
 
     /// Closes all connections, after what is under way. Later calls answer that the store is not available.

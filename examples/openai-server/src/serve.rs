@@ -41,7 +41,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let app = app::compose(&settings, doors.clone(), readiness.clone(), model)?;
 
     readiness.set(true);
-    announce(address, &settings, &doors).await?;
+    announce(address, &doors).await?;
     let applications = Applications {
         running: app,
         stopping: app::stopping(&settings, readiness.clone()),
@@ -85,27 +85,22 @@ fn model(_settings: &Settings) -> std::future::Ready<anyhow::Result<Router>> {
 }
 
 /// The one line on standard output, for programs that wait for it, and beside it what a person may do next.
-async fn announce(address: SocketAddr, settings: &Settings, doors: &Doors) -> anyhow::Result<()> {
+async fn announce(address: SocketAddr, doors: &Doors) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{address}")
         .and_then(|()| out.flush())
         .context("standard output is closed")?;
     drop(out);
-    let model = settings.model.as_str();
     match doors {
         Doors::Accounts(auth) if !auth.has_users().await? => info!(
-            model,
             "nobody has registered yet; the first to do so is the administrator: curl -c jar -H 'content-type: \
              application/json' -d '{{\"email\": \"you@example.org\", \"password\": \"a long and unlikely sentence\"}}' \
              http://{address}/api/auth/register"
         ),
         Doors::Accounts(_) | Doors::SharedKeys(_) => {
-            info!(
-                model,
-                "try it: curl -H 'authorization: Bearer YOUR_KEY' http://{address}/v1/models"
-            );
+            info!("try it: curl -H 'authorization: Bearer YOUR_KEY' http://{address}/v1/models");
         }
-        Doors::Open => info!(model, "try it: curl http://{address}/v1/models"),
+        Doors::Open => info!("try it: curl http://{address}/v1/models"),
     }
     Ok(())
 }

@@ -122,6 +122,10 @@ impl ConnectOptions {
         Ok(())
     }
 
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(clippy::unused_async, reason = "without a driver there is nothing to wait for")
+    )]
     async fn run(self, direction: Direction) -> Result<SqlStore, ConnectError> {
         match self.url.split_once(':').map(|(scheme, _)| scheme) {
             #[cfg(feature = "sqlite")]

@@ -102,7 +102,7 @@ pub async fn load(selection: Selection, data_dir: &Path) -> Result<Loaded, LoadE
 
     let reason = match (runtime, panic) {
         (Ok(runtime), None) => {
-            let seconds = format!("{:.1}", started.elapsed().as_secs_f32());
+            let seconds = format!("{:.2}", started.elapsed().as_secs_f32());
             info!(model = %alias, device = name(&device), %seconds, "the model is ready");
             return Ok(Loaded { runtime, alias });
         }
@@ -222,14 +222,44 @@ fn attention_cache(selection: &Selection, device: &Device) -> anyhow::Result<Opt
 /// The longest reason worth printing.
 const REASON: usize = 300;
 
+/// What says nothing about the model around the reason that does.
+const NOISE: [&str; 2] = [
+    "called `Result::unwrap()` on an `Err` value: ",
+    ". Please raise an issue",
+];
+
 /// The first line of a message that may go on with a backtrace.
 fn one_line(message: &str) -> String {
-    let line = message
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or("no reason was given");
-    let mut line: String = line.chars().take(REASON).filter(|c| !c.is_control()).collect();
-    line.truncate(line.trim_end_matches(['.', ';', ':']).len());
-    line
+    let mut lines = message.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty()).unwrap_or("no reason was given");
+    let line = NOISE
+        .iter()
+        .fold(line.to_owned(), |line, noise| line.replace(noise, ""));
+    let line: String = line.chars().filter(|c| !c.is_control()).take(REASON).collect();
+    line.trim_end_matches(['.', ';', ':', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_one_line() {
+        let cases = [
+            ("shape mismatch\n   0: candle_core::error", "shape mismatch"),
+            ("\n  \n", "no reason was given"),
+            (
+                "called `Result::unwrap()` on an `Err` value: Error(\"x\")",
+                "Error(\"x\")",
+            ),
+            (
+                "Unsupported class `Foo`. Please raise an issue.",
+                "Unsupported class `Foo`",
+            ),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(one_line(message), expected);
+        }
+        assert_eq!(one_line(&"ä".repeat(1000)).chars().count(), REASON);
+    }
 }

@@ -5,6 +5,8 @@ pub mod detach;
 pub mod errors;
 pub mod select;
 
+#[cfg(any(feature = "mistralrs", test))]
+mod gguf;
 #[cfg(feature = "mistralrs")]
 pub mod load;
 #[cfg(any(feature = "mistralrs", test))]

@@ -5,17 +5,20 @@
 //! left to mistral.rs, whose name for it is the right one already.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, BufReader},
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use mistralrs::core::{
     AdapterPaths, AutoDeviceMapParams, AutoLoaderBuilder, EmbeddingSpecificConfig, GGUF_MULTI_FILE_DELIMITER,
     GGUFLoaderBuilder, GGUFSpecificConfig, Loader, LoaderBuilder, LocalModelPaths, ModelDType, ModelPaths,
     ModelSelected, MultimodalSpecificConfig, NormalSpecificConfig,
 };
+use serde::de::IgnoredAny;
 
-use super::select::Selection;
+use super::{gguf, select::Selection};
 
 /// A loader, and the files it shall read. Without files it looks for them itself.
 pub(super) struct Source {
@@ -29,7 +32,7 @@ impl Source {
         match selection {
             Selection::Demo => folder(demo, alias),
             Selection::Folder(path) => folder(path, alias),
-            Selection::Gguf(parts) => Ok(gguf(parts, alias)),
+            Selection::Gguf(parts) => gguf(parts, alias),
             Selection::Hub(_) => searching(selected(selection, demo)),
         }
     }
@@ -98,6 +101,7 @@ fn folder(path: &Path, alias: &str) -> anyhow::Result<Source> {
     if has("modules.json") || has("config_sentence_transformers.json") {
         return searching(run(path_name(path)));
     }
+    are_json(path)?;
     let find = |names: &[&str]| names.iter().find(|name| has(name)).map(|name| path.join(name));
     let files = LocalModelPaths {
         tokenizer_filename: find(&["tokenizer.json", "tekken.json"])
@@ -128,7 +132,10 @@ fn folder(path: &Path, alias: &str) -> anyhow::Result<Source> {
     })
 }
 
-fn gguf(parts: &[PathBuf], alias: &str) -> Source {
+fn gguf(parts: &[PathBuf], alias: &str) -> anyhow::Result<Source> {
+    for part in parts {
+        gguf::check(part)?;
+    }
     // Tokenizer, chat template and shape come out of the file itself.
     let files = LocalModelPaths {
         tokenizer_filename: PathBuf::new(),
@@ -151,10 +158,28 @@ fn gguf(parts: &[PathBuf], alias: &str) -> Source {
         None,
     )
     .build();
-    Source {
+    Ok(Source {
         loader,
         files: Some(Box::new(files)),
+    })
+}
+
+/// Makes sure that the files which describe a model can be read: mistral.rs panics over some, and does not say which.
+fn are_json(folder: &Path) -> anyhow::Result<()> {
+    for name in [
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ] {
+        let file = match File::open(folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file.with_context(|| format!("{name} cannot be read"))?,
+        };
+        let _: IgnoredAny =
+            serde_json::from_reader(BufReader::new(file)).with_context(|| format!("{name} is not valid"))?;
     }
+    Ok(())
 }
 
 /// The weights in a folder: one set of them, where several naming schemes lie side by side.
