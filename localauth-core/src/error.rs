@@ -108,6 +108,9 @@ pub enum Denial {
     /// The credential is right, its user pending or disabled.
     #[error("This account is not active. Ask an administrator.")]
     AccountInactive,
+    /// Another site acts in a browser's name.
+    #[error("This request comes from another site. Send your credential in a header.")]
+    CrossSite,
     /// Nobody declared the path.
     #[error("Unknown request URL. Check the path and the method.")]
     UnknownRoute,
@@ -135,6 +138,7 @@ impl Denial {
             Self::ModelNotAllowed => "model_not_allowed",
             Self::KeyScope => "key_scope",
             Self::AccountInactive => "account_inactive",
+            Self::CrossSite => "cross_site",
             Self::UnknownRoute => "unknown_route",
             Self::StoreUnavailable => "store_unavailable",
         }
@@ -160,7 +164,8 @@ impl Denial {
             | Self::FeatureDisabled
             | Self::ModelNotAllowed
             | Self::KeyScope
-            | Self::AccountInactive => StatusCode::FORBIDDEN,
+            | Self::AccountInactive
+            | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -179,7 +184,8 @@ impl Denial {
             | Self::FeatureDisabled
             | Self::ModelNotAllowed
             | Self::KeyScope
-            | Self::AccountInactive => "authorization_error",
+            | Self::AccountInactive
+            | Self::CrossSite => "authorization_error",
             Self::UnknownRoute => "invalid_request_error",
             Self::StoreUnavailable => "server_error",
         }

@@ -19,6 +19,8 @@ use crate::entropy::Entropy;
 pub const MIN_PASSWORD_CHARS: usize = 12;
 /// The longest password, in characters.
 pub const MAX_PASSWORD_CHARS: usize = 128;
+/// How much of a password its strength is estimated from: what comes later can only make it stronger.
+const ESTIMATED_CHARS: usize = 48;
 
 /// A password in plain text, on its way to be hashed. Wiped when dropped; `Debug` shows nothing.
 pub struct Password(Zeroizing<String>);
@@ -148,7 +150,12 @@ pub fn check_new(password: &Password, known: &[&str], acknowledge_weak: bool) ->
     if chars < MIN_PASSWORD_CHARS {
         return Err(PasswordRejection::TooShort);
     }
-    if zxcvbn::zxcvbn(text, known).score() < zxcvbn::Score::Three {
+    // The estimate takes time that grows with the square of the length, and more for texts made for it.
+    let end = text
+        .char_indices()
+        .nth(ESTIMATED_CHARS)
+        .map_or(text.len(), |(at, _)| at);
+    if zxcvbn::zxcvbn(&text[..end], known).score() < zxcvbn::Score::Three {
         return Err(PasswordRejection::TooWeak);
     }
     Ok(())
@@ -254,6 +261,25 @@ impl Passwords {
         self.entropy.fill(&mut salt)?;
         let argon2 = self.argon2.clone();
         self.blocking(move || hash_now(&argon2, password.bytes(), &salt)).await
+    }
+
+    /// Checks a new password as [`check_new_password`](crate::check_new_password) does, beside the hashing: the estimate
+    /// of a password's strength can take long, too. Gives the password back.
+    ///
+    /// # Errors
+    ///
+    /// The rejection inside; [`PasswordError`] when the runtime is stopping.
+    pub async fn check_new(
+        &self,
+        password: Password,
+        known: [String; 2],
+        acknowledge_weak: bool,
+    ) -> Result<Result<Password, PasswordRejection>, PasswordError> {
+        self.blocking(move || {
+            let checked = check_new(&password, &[&known[0], &known[1]], acknowledge_weak);
+            Ok(checked.map(|()| password))
+        })
+        .await
     }
 
     /// Checks `password` against `stored`, or against a dummy when there is none, in the same time.

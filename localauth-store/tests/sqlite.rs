@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Temporary, add, event, failure, shared};
-use localauth_core::{Role, SessionStore as _, StoreErrorKind, UsageReader as _, UsageSink as _, UserStore as _};
+use localauth_core::{
+    FirstUser, Role, SessionStore as _, StoreErrorKind, UsageReader as _, UsageSink as _, UserStore as _,
+};
 use localauth_store::{ConnectErrorKind, ConnectOptions, connect};
 use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection, query_scalar};
 use tempfile::TempDir;
@@ -131,27 +133,20 @@ async fn digests_have_32_bytes() {
 #[tokio::test]
 async fn a_locked_database_is_unavailable_in_time() {
     let folder = tempfile::tempdir().unwrap();
-    let options = ConnectOptions::new(url(&folder)).acquire_timeout(Duration::from_millis(50));
-    let store = options.connect().await.unwrap();
+    let store = connect(&url(&folder)).await.unwrap();
     let user = add(&store, "ada").await;
+    let hasty = ConnectOptions::new(url(&folder)).acquire_timeout(Duration::from_millis(50));
+    let hasty = hasty.connect().await.unwrap();
     let mut other = raw(&url(&folder)).await;
     other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let refused = hasty.insert_user(common::new_user("bob"), FirstUser::AsGiven).await;
+    assert_eq!(failure(refused), StoreErrorKind::Unavailable);
     assert_eq!(
-        failure(
-            store
-                .insert_user(common::new_user("bob"), localauth_core::FirstUser::AsGiven)
-                .await
-        ),
+        failure(hasty.record_usage(&[event(&user)]).await),
         StoreErrorKind::Unavailable
     );
-    assert_eq!(
-        failure(store.record_usage(&[event(&user)]).await),
-        StoreErrorKind::Unavailable
-    );
-    assert!(
-        store.find_user(user.id).await.unwrap().is_some(),
-        "readers do not wait for a writer"
-    );
+    let found = store.find_user(user.id).await.unwrap();
+    assert!(found.is_some(), "readers do not wait for a writer");
     other.execute("ROLLBACK").await.unwrap();
     add(&store, "bob").await;
 }
@@ -254,11 +249,7 @@ async fn write_until_killed(url: &str) {
 
 /// One line that says what to do, and nothing of what must not be told.
 async fn refused(url: &str) -> (ConnectErrorKind, String) {
-    let error = ConnectOptions::new(url)
-        .acquire_timeout(Duration::from_millis(200))
-        .connect()
-        .await
-        .unwrap_err();
+    let error = connect(url).await.unwrap_err();
     let text = error.to_string();
     assert!(
         !text.contains("hunter2") && !format!("{error:?}").contains("hunter2"),

@@ -294,6 +294,24 @@ async fn another_site_cannot_act_in_a_browsers_name() {
         .send("POST", "/api/auth/api-keys", &same, body())
         .await
         .expect(201);
+    // A header that is no credential vouches for nothing: the cookie beside it does not count.
+    for junk in [
+        ("authorization", "x"),
+        ("authorization", ""),
+        ("x-api-key", "junk"),
+        ("authorization", "Bearer junk"),
+    ] {
+        let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site"), junk];
+        server
+            .send("POST", "/api/auth/api-keys", &headers, body())
+            .await
+            .expect(401);
+        let login = json!({"email": "root@example.org", "password": PASSWORD});
+        server
+            .send("POST", "/api/auth/login", &headers[1..], Some(login))
+            .await
+            .expect(403);
+    }
     // A program that shows its key in a header may come from anywhere.
     let by_header = [
         ("authorization", format!("Bearer {session}")),
@@ -402,6 +420,21 @@ async fn a_shared_key_is_the_synthetic_administrator() {
         .send("GET", "/api/auth/usage?period=year", &headers, None)
         .await
         .expect(400);
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_is_nobodys_key() {
+    let server = Server::new(RegistrationMode::Open);
+    let session = server.register("root@example.org").await.expect(201).session();
+    let cookie = format!("session={session}");
+    for id in ["x", "%ff", "%00", "..", "0192f0c1-2345-7890-abcd-ef0123456789"] {
+        let path = format!("/api/auth/api-keys/{id}");
+        let answer = server
+            .send("DELETE", &path, &[("cookie", &cookie)], None)
+            .await
+            .expect(404);
+        assert_eq!(answer.body, json!({"error": "API key not found"}), "{id}");
+    }
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ install_clients() {
             rm -rf "$node"
             mkdir -p "$node"
             cp tests/clients/node/package*.json "$node"
-            (cd "$node" && PATH="$python/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier)
+            (cd "$node" && PATH="$python/bin:$PATH" TMPDIR="$run" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier)
             touch "$node/complete"
         fi
     )

@@ -191,6 +191,72 @@ async fn doors_are_closed_as_the_contract_says() {
     );
 }
 
+/// mistral.rs would keep answers for ever and for whoever knows their id.
+#[tokio::test]
+async fn nobody_continues_somebody_elses_conversation() {
+    let server = Server::start().await;
+    let (_, key) = Person::register(&server, "ada@example.org").await.make_key("k").await;
+    let ask = async |body: Value| {
+        let request = Client::new()
+            .post(format!("{}/v1/responses", server.url))
+            .bearer_auth(&key)
+            .json(&body);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, first) = ask(json!({"model": "demo", "input": "hello", "store": true})).await;
+    assert_eq!(status, 200, "{first}");
+    let (status, error) = ask(json!({"model": "demo", "input": "x", "previous_response_id": first["id"]})).await;
+    assert_eq!(
+        (status, error["error"]["type"].as_str()),
+        (400, Some("invalid_request_error")),
+        "{error}"
+    );
+    let (status, _) = ask(json!({"model": "demo", "input": "x", "background": true})).await;
+    assert_eq!(status, 400, "an answer in the background would not be counted");
+}
+
+#[tokio::test]
+async fn paths_without_the_version_are_answered_too() {
+    let server = Server::start().await;
+    let ada = Person::register(&server, "ada@example.org").await;
+    let (_, key) = ada.make_key("k").await;
+    let request = Client::new()
+        .post(format!("{}/chat/completions", server.url))
+        .bearer_auth(&key)
+        .json(&question(&json!({"max_tokens": 1})));
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let models = Client::new().get(format!("{}/models", server.url)).bearer_auth(&key);
+    assert_eq!(models.send().await.unwrap().status(), 200);
+    assert_eq!(ada.usage().await["totals"]["request_count"], 1);
+}
+
+/// A client that does not wait for its answer has it counted all the same: the model works on it to the end.
+#[tokio::test]
+async fn an_answer_that_nobody_reads_counts() {
+    use tokio::io::AsyncWriteExt as _;
+    let server = Server::start().await;
+    let ada = Person::register(&server, "ada@example.org").await;
+    let (_, key) = ada.make_key("k").await;
+    let body = question(&json!({})).to_string();
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: \
+         application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    drop(stream);
+    let totals = loop {
+        let totals = ada.usage().await["totals"].clone();
+        if totals["request_count"] == 1 {
+            break totals;
+        }
+    };
+    assert!(totals["prompt_tokens"].as_u64().unwrap() > 0, "{totals}");
+}
+
 #[tokio::test]
 async fn auth_switched_off_installs_nothing() {
     let server = Server::builder().env("LOCALAUTH_AUTH", "false").start().await;

@@ -1,6 +1,10 @@
 //! What answers a request: the model's routes, and around them who may ask.
 
-use axum::{Json, Router, middleware::from_fn, routing::get};
+use axum::{
+    Json, Router,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
 use http::Method;
 use localauth_core::{
     Auth,
@@ -16,7 +20,10 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 
 use crate::{
     health::{self, Readiness},
-    model::errors::{shutting_down, unknown_route},
+    model::{
+        detach::detach,
+        errors::{shutting_down, unknown_route},
+    },
     settings::{ErrorCode, Settings},
 };
 
@@ -84,9 +91,11 @@ fn guarded(settings: &Settings, auth: &Auth, model: Router) -> Result<Router, Ro
     // The last one is the outermost.
     Ok(model
         .layer(MeterUsage::new(auth))
+        // An answer whose client has gone is generated all the same, and counts.
+        .layer(from_fn(detach))
         .layer(RoutePolicy::new(table).with_reject(errors))
         .layer(RequireAuth::new(auth).allow_anonymous().with_reject(errors))
-        .layer(from_fn(api::refuse_cross_site)))
+        .layer(from_fn_with_state(errors, api::refuse_cross_site)))
 }
 
 /// What is left of `/api/auth/` without accounts.

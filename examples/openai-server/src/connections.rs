@@ -15,6 +15,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::sleep,
 };
 use tower::{ServiceExt, util::MapRequest};
@@ -69,9 +70,11 @@ pub struct Applications {
 pub async fn run(listener: TcpListener, applications: Applications, stop: impl Future<Output = ()>, grace: Duration) {
     let mut server = server();
     let open = GracefulShutdown::new();
+    let mut tasks = JoinSet::new();
     let answering = accept(&listener, |stream, peer| {
+        while tasks.try_join_next().is_some() {}
         let connection = connection(&server, stream, peer, applications.running.clone());
-        tokio::spawn(finish(open.watch(connection), peer));
+        tasks.spawn(finish(open.watch(connection), peer));
     });
     tokio::select! {
         () = stop => {}
@@ -95,6 +98,8 @@ pub async fn run(listener: TcpListener, applications: Applications, stop: impl F
             "requests were still running when the grace ended"
         ),
     }
+    // Those still open end here and now, before whoever counts what they used is asked to write it down.
+    tasks.shutdown().await;
 }
 
 /// Accepts connections for as long as it is polled.

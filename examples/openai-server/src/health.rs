@@ -31,6 +31,13 @@ pub fn router(readiness: Readiness, auth: Option<Auth>) -> Router {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
+        .method_not_allowed_fallback(async || {
+            let error = json!({
+                "message": "This path takes GET only.", "type": "invalid_request_error", "param": null,
+                "code": "unknown_route",
+            });
+            (StatusCode::METHOD_NOT_ALLOWED, Json(json!({ "error": error })))
+        })
         .with_state((readiness, auth))
 }
 

@@ -8,7 +8,7 @@ use crate::entropy::EntropyError;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::identity::{Identity, Source};
-use crate::password::{Password, PasswordError, PasswordRejection, Verified, check_new};
+use crate::password::{Password, PasswordError, PasswordHash, PasswordRejection, Verified};
 use crate::session::{SESSION_LIFETIME, Session, SessionToken};
 use crate::store::{FirstUser, InsertUser};
 use crate::user::{Email, InvalidEmail, NewUser, Provider, Role, Status, UnknownName, User, clean_name};
@@ -259,8 +259,9 @@ impl Auth {
             let local = email.as_str().split('@').next().unwrap_or_default();
             name = local.chars().take(crate::MAX_NAME_CHARS).collect();
         }
-        check_new(&account.password, &[email.as_str(), &name], account.acknowledge_weak)?;
-        let hash = self.0.passwords.hash(account.password).await?;
+        let hash = self
+            .hash_new(account.password, &email, &name, account.acknowledge_weak)
+            .await?;
         let now = self.now();
         Ok(NewUser {
             id: UserId::generate(now, &*self.0.entropy)?,
@@ -272,6 +273,18 @@ impl Auth {
             password: Some(hash),
             created_at: now,
         })
+    }
+
+    async fn hash_new(
+        &self,
+        password: Password,
+        email: &Email,
+        name: &str,
+        acknowledge_weak: bool,
+    ) -> Result<PasswordHash, RegisterError> {
+        let known = [email.as_str().to_owned(), name.to_owned()];
+        let password = self.0.passwords.check_new(password, known, acknowledge_weak).await??;
+        Ok(self.0.passwords.hash(password).await?)
     }
 
     /// Signs a user in with address and password. Takes the same time whether the address is known or not.
@@ -372,8 +385,7 @@ impl Auth {
         let Some(user) = self.0.stores.users.find_user_by_email(&email).await? else {
             return Ok(None);
         };
-        check_new(&password, &[email.as_str(), &user.name], acknowledge_weak)?;
-        let hash = self.0.passwords.hash(password).await?;
+        let hash = self.hash_new(password, &email, &user.name, acknowledge_weak).await?;
         match self.0.stores.users.set_password(user.id, &hash).await? {
             Some(epoch) => {
                 self.0.changed(user.id, epoch);

@@ -20,7 +20,7 @@ use super::sync::Freshness;
 use super::{Auth, Cached, Inner};
 use crate::cache::{DigestKey, EpochCell};
 use crate::clock::Timestamp;
-use crate::credential::{Credential, Credentials};
+use crate::credential::{Carrier, Credential, Credentials};
 use crate::error::{Denial, StoreError};
 use crate::id::Epoch;
 use crate::identity::{Identity, Source};
@@ -225,7 +225,7 @@ impl Inner {
     }
 
     fn shared(&self, credential: &Credential<'_>) -> Option<Arc<Identity>> {
-        if self.shared_keys.is_empty() || !credential.carrier.takes_keys() || credential.token.len() > MAX_TOKEN {
+        if self.shared_keys.is_empty() || credential.carrier == Carrier::Foreign || credential.token.len() > MAX_TOKEN {
             return None;
         }
         self.shared_keys

@@ -215,7 +215,7 @@ mod tests {
         for connection in &held {
             assert_eq!(pragma(connection, "foreign_keys").await, 1);
             assert_eq!(pragma(connection, "synchronous").await, 2, "FULL");
-            assert_eq!(pragma(connection, "busy_timeout").await, 1_234);
+            assert_eq!(pragma(connection, "busy_timeout").await, 12_345);
         }
     }
 
@@ -225,7 +225,7 @@ mod tests {
         let url = format!("sqlite://{}/x.db", folder.path().display());
         let options = ConnectOptions::new(url)
             .max_connections(3)
-            .acquire_timeout(Duration::from_millis(1_234));
+            .acquire_timeout(Duration::from_millis(12_345));
         let store = options.connect().await.unwrap();
         check(store.reader(), 3).await;
         check(store.writer(), 1).await;
@@ -233,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_in_memory_is_set_up_like_a_file() {
-        let options = ConnectOptions::new("sqlite::memory:").acquire_timeout(Duration::from_millis(1_234));
+        let options = ConnectOptions::new("sqlite::memory:").acquire_timeout(Duration::from_millis(12_345));
         let store = options.connect().await.unwrap();
         check(store.writer(), 1).await;
     }

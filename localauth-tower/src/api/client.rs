@@ -67,7 +67,10 @@ impl Client {
             peer
         };
         let https = match &settings.base_url {
-            Some(url) => url.starts_with("https://"),
+            Some(url) => url
+                .split(':')
+                .next()
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")),
             None => trusted && last(headers, "x-forwarded-proto").is_some_and(|p| p.eq_ignore_ascii_case("https")),
         };
         let user_agent = headers

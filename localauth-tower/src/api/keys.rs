@@ -1,6 +1,7 @@
 //! A user's own API keys.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use localauth_core::{ApiKey, Denial, NewKey, Role, Source, Timestamp, parse_duration};
@@ -78,12 +79,13 @@ pub(crate) async fn list(State(api): State<Api>, user: CurrentUser) -> Result<Js
 pub(crate) async fn revoke(
     State(api): State<Api>,
     user: CurrentUser,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, ApiError> {
     by_a_person(&user)?;
-    let revoked = match id.parse() {
-        Ok(id) => api.auth.revoke_key(Some(user.id()), id).await?,
-        Err(_) => false,
+    // What is no id is the id of no key.
+    let revoked = match id.ok().and_then(|Path(id)| id.parse().ok()) {
+        Some(id) => api.auth.revoke_key(Some(user.id()), id).await?,
+        None => false,
     };
     if revoked {
         Ok(Json(json!({ "message": "API key revoked" })))

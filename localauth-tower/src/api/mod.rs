@@ -24,7 +24,7 @@ use localauth_core::Auth;
 use localauth_core::policy::{RouteTable, RouteTableBuilder};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::{RequireAuth, RoutePolicy};
+use crate::{ContractErrors, RequireAuth, RoutePolicy};
 
 pub use client::Proxies;
 pub use cross_site::refuse_cross_site;
@@ -132,7 +132,10 @@ impl ApiBuilder {
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .route_layer(RoutePolicy::new(table))
             .route_layer(RequireAuth::new(&self.auth).allow_anonymous())
-            .route_layer(axum::middleware::from_fn(refuse_cross_site))
+            .route_layer(axum::middleware::from_fn_with_state(
+                ContractErrors::default(),
+                refuse_cross_site,
+            ))
             .route_layer(SetResponseHeaderLayer::overriding(
                 header::CACHE_CONTROL,
                 HeaderValue::from_static("no-store"),

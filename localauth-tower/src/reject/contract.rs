@@ -80,7 +80,7 @@ struct Flat<'a> {
 }
 
 /// Where errors are flat.
-pub(crate) const FLAT_PREFIX: &str = "/api/auth/";
+const FLAT_PREFIX: &str = "/api/auth/";
 
 impl Reject for ContractErrors {
     fn reject(&self, denial: Denial, uri: &Uri) -> Response<Bytes> {

@@ -9,8 +9,6 @@ use http::{HeaderValue, Response, StatusCode, Uri, header};
 use localauth_core::Denial;
 
 pub use body::ResponseBody;
-#[cfg(feature = "api")]
-pub(crate) use contract::FLAT_PREFIX;
 pub use contract::{ContractErrors, ErrorCode};
 pub use future::ResponseFuture;
 

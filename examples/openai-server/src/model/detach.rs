@@ -3,7 +3,8 @@
 //! In mistral.rs 0.8 an answer that is not streamed and that nobody waits for any more makes the engine panic: every
 //! other conversation it works on ends with an error. So each request runs on a task of its own, which outlives the
 //! client. A streamed answer is not affected: the task ends when the stream begins, and a stream that is dropped is
-//! cancelled as it should be. An answer that is not streamed is generated to its end.
+//! cancelled as it should be. An answer that is not streamed is generated to its end; it is also read to its end, so that
+//! whoever counts what it used sees it, though nobody else does.
 
 use axum::{
     Json,
@@ -11,17 +12,34 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{StatusCode, header};
+use http_body_util::BodyExt;
 use serde_json::json;
+use tokio::sync::oneshot;
 
-/// The middleware. Must be the innermost around the routes of mistral.rs.
+/// The middleware. Must be the innermost around the routes of mistral.rs, and once more around what counts usage.
 pub async fn detach(request: Request, next: Next) -> Response {
-    let answered = tokio::spawn(next.run(request)).await;
+    let (answer, answered) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Err(unwanted) = answer.send(next.run(request).await) {
+            read_to_the_end(unwanted).await;
+        }
+    });
     // The panic itself has been logged.
-    answered.unwrap_or_else(|_| {
+    answered.await.unwrap_or_else(|_| {
         let body = Json(json!({ "message": "the handler panicked" }));
         (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
     })
+}
+
+/// Reads an answer that nobody waits for any more, unless it is a stream, which ends by being dropped.
+async fn read_to_the_end(answer: Response) {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        return;
+    }
+    let mut body = answer.into_body();
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::{
 #[non_exhaustive]
 pub(super) enum HeadError {
     /// A length that points behind the end of the file.
-    #[error("the file is cut off or damaged")]
+    #[error("the file is damaged or cut off before its tensors begin")]
     CutOff,
     /// A kind of value that the format does not have.
     #[error("the file is damaged: it has a value of the unknown kind {0}")]
@@ -180,6 +180,17 @@ mod tests {
 
     fn array(kind: u32, count: u64, items: &[u8]) -> Vec<u8> {
         [&kind.to_le_bytes()[..], &count.to_le_bytes(), items].concat()
+    }
+
+    #[test]
+    fn files_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("demo.gguf");
+        assert!(matches!(check(&path), Err(HeadError::Unreadable(_))));
+        std::fs::write(&path, head(8, &text("demo"))).unwrap();
+        assert!(check(&path).is_ok());
+        std::fs::write(&path, "GGUF").unwrap();
+        assert!(matches!(check(&path), Err(HeadError::CutOff)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 use super::{
     demo,
     panics::Capture,
+    reason::one_line,
     select::Selection,
     sources::{Source, selected},
 };
@@ -55,7 +56,7 @@ pub enum LoadError {
     #[error(transparent)]
     Demo(#[from] demo::WriteError),
     /// Files of this machine are missing, damaged or of a kind that mistral.rs does not know.
-    #[error("the model `{alias}` cannot be loaded: {reason}; its files may be incomplete or damaged: get them again")]
+    #[error("the model `{alias}` cannot be loaded: {reason}; check its files, or get them again")]
     Local {
         /// The model's name.
         alias: String,
@@ -127,7 +128,8 @@ async fn start(selection: Selection, alias: String, demo: PathBuf, device: Devic
         device_map_setting: DeviceMapSetting::Auto(AutoDeviceMapParams::default_text()),
         isq: None,
         paged_attn_config: cache,
-        silent: false,
+        // Of a GGUF file, mistral.rs writes the head to standard output otherwise, which is not its to use.
+        silent: matches!(selection, Selection::Gguf(_)),
         chat_template: None,
         jinja_explicit: None,
     };
@@ -217,49 +219,4 @@ fn attention_cache(selection: &Selection, device: &Device) -> anyhow::Result<Opt
         return Ok(None);
     }
     PagedAttentionConfig::new(None, MemoryGpuConfig::Utilization(GPU_MEMORY), PagedCacheType::Auto).map(Some)
-}
-
-/// The longest reason worth printing.
-const REASON: usize = 300;
-
-/// What says nothing about the model around the reason that does.
-const NOISE: [&str; 2] = [
-    "called `Result::unwrap()` on an `Err` value: ",
-    ". Please raise an issue",
-];
-
-/// The first line of a message that may go on with a backtrace.
-fn one_line(message: &str) -> String {
-    let mut lines = message.lines().map(str::trim);
-    let line = lines.find(|line| !line.is_empty()).unwrap_or("no reason was given");
-    let line = NOISE
-        .iter()
-        .fold(line.to_owned(), |line, noise| line.replace(noise, ""));
-    let line: String = line.chars().filter(|c| !c.is_control()).take(REASON).collect();
-    line.trim_end_matches(['.', ';', ':', ' ']).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_are_one_line() {
-        let cases = [
-            ("shape mismatch\n   0: candle_core::error", "shape mismatch"),
-            ("\n  \n", "no reason was given"),
-            (
-                "called `Result::unwrap()` on an `Err` value: Error(\"x\")",
-                "Error(\"x\")",
-            ),
-            (
-                "Unsupported class `Foo`. Please raise an issue.",
-                "Unsupported class `Foo`",
-            ),
-        ];
-        for (message, expected) in cases {
-            assert_eq!(one_line(message), expected);
-        }
-        assert_eq!(one_line(&"ä".repeat(1000)).chars().count(), REASON);
-    }
 }

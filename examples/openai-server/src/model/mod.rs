@@ -3,14 +3,21 @@
 pub mod demo;
 pub mod detach;
 pub mod errors;
+pub mod responses;
 pub mod select;
 
+// What these do needs no model runtime, and is tested without one.
+#[cfg(any(feature = "mistralrs", test))]
+mod files;
 #[cfg(any(feature = "mistralrs", test))]
 mod gguf;
-#[cfg(feature = "mistralrs")]
-pub mod load;
 #[cfg(any(feature = "mistralrs", test))]
 mod panics;
+#[cfg(any(feature = "mistralrs", test))]
+mod reason;
+
+#[cfg(feature = "mistralrs")]
+pub mod load;
 #[cfg(feature = "mistralrs")]
 pub mod routes;
 #[cfg(feature = "mistralrs")]

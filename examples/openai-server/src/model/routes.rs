@@ -2,12 +2,14 @@
 
 use axum::{
     Router,
+    extract::Request,
     middleware::{from_fn, from_fn_with_state},
 };
 use mistralrs_server_core::mistralrs_server_router_builder::MistralRsServerRouterBuilder;
+use tower::ServiceBuilder;
 use tower_http::limit::RequestBodyLimitLayer;
 
-use super::{detach::detach, errors::shape, load::Loaded};
+use super::{detach::detach, errors::shape, load::Loaded, responses::keep_nothing};
 use crate::settings::ErrorCode;
 
 /// The routes of a loaded model.
@@ -23,8 +25,34 @@ pub async fn router(model: &Loaded, max_body: usize, style: ErrorCode) -> anyhow
         .build()
         .await?;
     // From the inside to the outside. The limit of mistral.rs only holds while a body is read; this one refuses before.
-    Ok(routes
+    let routes = routes
         .layer(from_fn(detach))
+        .layer(from_fn_with_state(max_body, keep_nothing))
         .layer(RequestBodyLimitLayer::new(max_body))
-        .layer(from_fn_with_state(style, shape)))
+        .layer(from_fn_with_state(style, shape));
+    let mut all = routes.clone();
+    for path in WITHOUT_VERSION {
+        let service = ServiceBuilder::new().map_request(with_version).service(routes.clone());
+        all = all.route_service(path, service);
+    }
+    Ok(all)
+}
+
+/// What LocalAI answers without the `/v1` too.
+const WITHOUT_VERSION: [&str; 6] = [
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/images/generations",
+    "/audio/speech",
+    "/models",
+];
+
+fn with_version(mut request: Request) -> Request {
+    let path = request.uri().path_and_query().map_or("/", |both| both.as_str());
+    // A path with something before it is a path still.
+    if let Ok(uri) = format!("/v1{path}").parse() {
+        *request.uri_mut() = uri;
+    }
+    request
 }

@@ -4,21 +4,14 @@
 //! would be its path on this machine, so local files are listed here and handed over under the alias; a hub model is
 //! left to mistral.rs, whose name for it is the right one already.
 
-use std::{
-    fs::{self, File},
-    io::{self, BufReader},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use super::{files::Files, gguf, select::Selection};
 use mistralrs::core::{
     AdapterPaths, AutoDeviceMapParams, AutoLoaderBuilder, EmbeddingSpecificConfig, GGUF_MULTI_FILE_DELIMITER,
     GGUFLoaderBuilder, GGUFSpecificConfig, Loader, LoaderBuilder, LocalModelPaths, ModelDType, ModelPaths,
     ModelSelected, MultimodalSpecificConfig, NormalSpecificConfig,
 };
-use serde::de::IgnoredAny;
-
-use super::{gguf, select::Selection};
 
 /// A loader, and the files it shall read. Without files it looks for them itself.
 pub(super) struct Source {
@@ -96,24 +89,20 @@ fn searching(selected: ModelSelected) -> anyhow::Result<Source> {
 }
 
 fn folder(path: &Path, alias: &str) -> anyhow::Result<Source> {
-    let has = |name: &str| path.join(name).is_file();
-    // Embedding models keep modules in folders of their own; mistral.rs alone knows how to follow these.
-    if has("modules.json") || has("config_sentence_transformers.json") {
+    if Files::are_nested(path) {
         return searching(run(path_name(path)));
     }
-    are_json(path)?;
-    let find = |names: &[&str]| names.iter().find(|name| has(name)).map(|name| path.join(name));
+    let files = Files::list(path)?;
     let files = LocalModelPaths {
-        tokenizer_filename: find(&["tokenizer.json", "tekken.json"])
-            .ok_or_else(|| anyhow::anyhow!("the folder has no tokenizer.json"))?,
-        config_filename: find(&["params.json"]).unwrap_or_else(|| path.join("config.json")),
-        template_filename: find(&["chat_template.jinja", "tokenizer_config.json"]),
-        filenames: weights(path)?,
+        tokenizer_filename: files.tokenizer,
+        config_filename: files.config,
+        template_filename: files.chat_template,
+        filenames: files.weights,
         adapter_paths: AdapterPaths::None,
-        gen_conf: find(&["generation_config.json"]),
-        preprocessor_config: find(&["preprocessor_config.json"]),
-        processor_config: find(&["processor_config.json"]),
-        chat_template_json_filename: find(&["chat_template.json"]),
+        gen_conf: files.generation,
+        preprocessor_config: files.preprocessor,
+        processor_config: files.processor,
+        chat_template_json_filename: files.chat_template_json,
     };
     let loader = AutoLoaderBuilder::new(
         NormalSpecificConfig::default(),
@@ -162,50 +151,6 @@ fn gguf(parts: &[PathBuf], alias: &str) -> anyhow::Result<Source> {
         loader,
         files: Some(Box::new(files)),
     })
-}
-
-/// Makes sure that the files which describe a model can be read: mistral.rs panics over some, and does not say which.
-fn are_json(folder: &Path) -> anyhow::Result<()> {
-    for name in [
-        "config.json",
-        "generation_config.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-    ] {
-        let file = match File::open(folder.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            file => file.with_context(|| format!("{name} cannot be read"))?,
-        };
-        let _: IgnoredAny =
-            serde_json::from_reader(BufReader::new(file)).with_context(|| format!("{name} is not valid"))?;
-    }
-    Ok(())
-}
-
-/// The weights in a folder: one set of them, where several naming schemes lie side by side.
-fn weights(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "safetensors") {
-            names.push(path);
-        }
-    }
-    names.sort();
-    for prefix in ["model", "consolidated"] {
-        let set: Vec<_> = names
-            .iter()
-            .filter(|path| {
-                path.file_name()
-                    .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
-            })
-            .cloned()
-            .collect();
-        if !set.is_empty() {
-            return Ok(set);
-        }
-    }
-    Ok(names)
 }
 
 fn path_name(path: &Path) -> String {
