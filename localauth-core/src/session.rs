@@ -29,7 +29,7 @@ pub struct Session {
     pub user_id: UserId,
     /// The token's digest; unique in a store.
     pub digest: StoredDigest,
-    /// Its user's [`sign_in_epoch`](crate::User::sign_in_epoch) when it was made.
+    /// Its user's [`User::sign_in_epoch`](crate::User::sign_in_epoch) when it was made.
     pub sign_in_epoch: Epoch,
     /// When it was made.
     pub created_at: Timestamp,

@@ -135,7 +135,7 @@ async fn a_locked_database_is_unavailable_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let store = connect(&url(&folder)).await.unwrap();
     let user = add(&store, "ada").await;
-    let hasty = ConnectOptions::new(url(&folder)).acquire_timeout(Duration::from_millis(50));
+    let hasty = ConnectOptions::new(url(&folder)).acquire_timeout(Duration::from_millis(500));
     let hasty = hasty.connect().await.unwrap();
     let mut other = raw(&url(&folder)).await;
     other.execute("BEGIN IMMEDIATE").await.unwrap();

@@ -3,7 +3,7 @@
 pub mod demo;
 pub mod detach;
 pub mod errors;
-pub mod responses;
+pub mod inspect;
 pub mod select;
 
 // What these do needs no model runtime, and is tested without one.

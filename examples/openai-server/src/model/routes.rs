@@ -9,7 +9,7 @@ use mistralrs_server_core::mistralrs_server_router_builder::MistralRsServerRoute
 use tower::ServiceBuilder;
 use tower_http::limit::RequestBodyLimitLayer;
 
-use super::{detach::detach, errors::shape, load::Loaded, responses::keep_nothing};
+use super::{detach::detach, errors::shape, inspect::inspect, load::Loaded};
 use crate::settings::ErrorCode;
 
 /// The routes of a loaded model.
@@ -27,7 +27,7 @@ pub async fn router(model: &Loaded, max_body: usize, style: ErrorCode) -> anyhow
     // From the inside to the outside. The limit of mistral.rs only holds while a body is read; this one refuses before.
     let routes = routes
         .layer(from_fn(detach))
-        .layer(from_fn_with_state(max_body, keep_nothing))
+        .layer(from_fn_with_state(max_body, inspect))
         .layer(RequestBodyLimitLayer::new(max_body))
         .layer(from_fn_with_state(style, shape));
     let mut all = routes.clone();

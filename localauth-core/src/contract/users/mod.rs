@@ -1,4 +1,4 @@
-//! Rules of [`UserStore`](crate::UserStore).
+//! Rules of [`UserStore`].
 
 mod accounts;
 mod admins;
