@@ -206,7 +206,7 @@ impl Grain {
 
     /// The beginning of the stretch that `at` falls into.
     pub const fn floor(self, at: Timestamp) -> Timestamp {
-        Timestamp::from_millis(at.as_millis().div_euclid(self.millis()) * self.millis())
+        Timestamp::from_millis(at.as_millis().div_euclid(self.millis()).saturating_mul(self.millis()))
     }
 }
 

@@ -155,9 +155,14 @@ async fn a_locked_database_is_unavailable_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_servers_can_share_a_file() {
     let folder = tempfile::tempdir().unwrap();
+    // Each is busy without a pause, and SQLite does not serve those who wait in turn: they need patience.
+    let patience = Duration::from_mins(1);
+    let patient = ConnectOptions::new(url(&folder))
+        .acquire_timeout(patience)
+        .answer_timeout(patience);
     let stores = [
-        connect(&url(&folder)).await.unwrap(),
-        connect(&url(&folder)).await.unwrap(),
+        patient.clone().connect().await.unwrap(),
+        patient.connect().await.unwrap(),
     ];
     let tasks: Vec<_> = (0..50)
         .map(|n| {

@@ -48,7 +48,7 @@ pub async fn inspect(State(max_body): State<usize>, request: Request, next: Next
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// Whether anything in it is media that would have to be fetched. serde_json bounds how deep it can be.
+/// Whether anything in it is media that would have to be fetched. `serde_json` bounds how deep it can be.
 fn names_an_address(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(names_an_address),
