@@ -128,7 +128,7 @@ async fn settings_that_cannot_be_end_with_one_clear_line() {
         (
             "LOCALAUTH_MODEL",
             file("corrupt.gguf", b"GGUF nonsense").to_str().unwrap(),
-            "corrupt.gguf",
+            "`corrupt`",
         ),
         (
             "LOCALAUTH_MODEL",

@@ -234,7 +234,7 @@ async fn paths_without_the_version_are_answered_too() {
 /// A client that does not wait for its answer has it counted all the same: the model works on it to the end.
 #[tokio::test]
 async fn an_answer_that_nobody_reads_counts() {
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let server = Server::start().await;
     let ada = Person::register(&server, "ada@example.org").await;
     let (_, key) = ada.make_key("k").await;
@@ -243,10 +243,15 @@ async fn an_answer_that_nobody_reads_counts() {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: \
-         application/json\r\nContent-Length: {}\r\n\r\n{body}",
+         application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body when the request is under way: a connection that ends before that asked for nothing.
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    stream.write_all(body.as_bytes()).await.unwrap();
     drop(stream);
     let totals = loop {
         let totals = ada.usage().await["totals"].clone();
