@@ -2,7 +2,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderName, Request, Response, header};
 use localauth_core::{Auth, Authentication, Denial, Identity};
 use tower_service::Service;
 
@@ -66,10 +66,13 @@ impl<R: Reject> Door<R> {
     }
 }
 
+static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+static XI_API_KEY: HeaderName = HeaderName::from_static("xi-api-key");
+
 /// Keeps secrets out of whatever prints the headers later.
 fn hide_credentials(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
-        if *name == header::AUTHORIZATION || *name == header::COOKIE || name == "x-api-key" || name == "xi-api-key" {
+        if *name == header::AUTHORIZATION || *name == header::COOKIE || *name == X_API_KEY || *name == XI_API_KEY {
             value.set_sensitive(true);
         }
     }
