@@ -400,6 +400,21 @@ mod tests {
         ));
     }
 
+    /// A text made to take the estimate long is cut before; and what is cut off cannot make a weak beginning strong.
+    #[test]
+    fn only_the_beginning_is_estimated() {
+        let weak = format!("{}correct horse battery staple", "a".repeat(ESTIMATED_CHARS));
+        assert_eq!(
+            check_new(&Password::new(weak), &[], false),
+            Err(PasswordRejection::TooWeak)
+        );
+        let umlauts = "ä".repeat(MAX_PASSWORD_CHARS);
+        assert_eq!(
+            check_new(&Password::new(umlauts), &[], false),
+            Err(PasswordRejection::TooWeak)
+        );
+    }
+
     #[test]
     fn the_policy_knows_hard_and_soft_reasons() {
         let check = |text: &str, ack| check_new(&Password::new(text), &["ada@example.org"], ack);

@@ -306,10 +306,11 @@ mod tests {
 
     #[tokio::test]
     async fn the_grace_has_an_end() {
-        let entered = Arc::new(Notify::new());
+        let (entered, held) = (Arc::new(Notify::new()), Arc::new(()));
         let handler = {
-            let entered = entered.clone();
+            let (entered, held) = (entered.clone(), held.clone());
             async move || {
+                let _held = held.clone();
                 entered.notify_one();
                 std::future::pending::<()>().await;
             }
@@ -320,6 +321,8 @@ mod tests {
         entered.notified().await;
         server.stop();
         server.ended().await;
+        // What was still open is gone by now, and has said what it used.
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 
     #[tokio::test]

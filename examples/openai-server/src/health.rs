@@ -80,6 +80,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn another_method_is_told_so() {
+        let request = Request::post("/healthz").body(Body::empty()).unwrap();
+        let answer = router(Readiness::default(), None).oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers()["content-type"], "application/json");
+    }
+
+    #[tokio::test]
     async fn a_store_that_is_away_is_not_ready() {
         let store = MemoryStore::new();
         let auth = Auth::builder(store.clone()).build().unwrap();

@@ -168,7 +168,8 @@ impl Auth {
         self.0.writer.flush(self.0.store_timeout).await
     }
 
-    /// Writes what is queued and stops the background work. To be called before the process ends.
+    /// Writes what is queued. To be called before the process ends, when nothing is answered any more; the background
+    /// work itself ends with the last clone.
     ///
     /// # Errors
     ///

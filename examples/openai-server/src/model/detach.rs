@@ -47,6 +47,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use futures_util::StreamExt;
     use tokio::sync::Notify;
     use tower::ServiceExt;
 
@@ -77,6 +78,40 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(5), end.notified())
             .await
             .unwrap();
+    }
+
+    /// Whoever counts what an answer used sees it whole, though nobody else does.
+    #[tokio::test]
+    async fn an_answer_that_nobody_wants_is_read_to_its_end_and_a_stream_is_dropped() {
+        for (kind, read) in [("application/json", true), ("text/event-stream", false)] {
+            let (begin, end) = (Arc::new(Notify::new()), Arc::new(()));
+            let (sent, mut seen) = tokio::sync::mpsc::unbounded_channel();
+            let handler = {
+                let (begin, end) = (begin.clone(), end.clone());
+                async move || {
+                    begin.notified().await;
+                    let frames = futures_util::stream::iter(0..3).map(move |n| {
+                        let _held = &end;
+                        let _ = sent.send(n);
+                        Ok::<_, std::convert::Infallible>(n.to_string())
+                    });
+                    ([(header::CONTENT_TYPE, kind)], Body::from_stream(frames))
+                }
+            };
+            let router = Router::new().route("/", get(handler)).layer(from_fn(detach));
+            let client = tokio::spawn(router.oneshot(request()));
+            tokio::task::yield_now().await;
+            client.abort();
+            assert!(client.await.is_err());
+            begin.notify_one();
+            // The channel ends when the answer is gone.
+            let mut frames = 0;
+            while let Some(_frame) = seen.recv().await {
+                frames += 1;
+            }
+            assert_eq!(frames == 3, read, "{kind}");
+            assert_eq!(Arc::strong_count(&end), 1);
+        }
     }
 
     #[tokio::test]
