@@ -122,12 +122,42 @@ pub struct Serve {
     /// No sign-in with e-mail and password. [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     disable_local_auth: Option<String>,
+    /// Our name at GitHub; the secret is `GITHUB_CLIENT_SECRET`.
+    #[arg(long, value_name = "ID")]
+    github_client_id: Option<String>,
+    /// Where people sign in with GitHub Enterprise. [default: `https://github.com`]
+    #[arg(long, value_name = "URL")]
+    github_url: Option<String>,
+    /// The API of GitHub Enterprise, like `https://HOST/api/v3`. [default: `https://api.github.com`]
+    #[arg(long, value_name = "URL")]
+    github_api_url: Option<String>,
+    /// The issuer of an OpenID Connect provider, to the letter.
+    #[arg(long, value_name = "URL")]
+    oidc_issuer: Option<String>,
+    /// Our name at the provider; the secret is `LOCALAUTH_OIDC_CLIENT_SECRET`.
+    #[arg(long, value_name = "ID")]
+    oidc_client_id: Option<String>,
+    /// What is asked for. [default: openid profile email]
+    #[arg(long, value_name = "SCOPES")]
+    oidc_scopes: Option<String>,
+    /// The claim that lists somebody's groups.
+    #[arg(long, value_name = "CLAIM")]
+    oidc_groups_claim: Option<String>,
+    /// Groups whose members become administrators, separated by commas.
+    #[arg(long, value_name = "GROUPS")]
+    oidc_admin_groups: Option<String>,
+    /// Features for the members of groups, like `artists:images, staff:fine_tuning`.
+    #[arg(long, value_name = "PAIRS")]
+    oidc_group_features: Option<String>,
     /// Networks whose forwarding headers are believed, separated by commas.
     #[arg(long, value_name = "NETWORKS")]
     trusted_proxies: Option<String>,
     /// The life of keys made without one, like `30d`.
     #[arg(long, value_name = "TIME")]
     default_key_expiry: Option<String>,
+    /// How long the audit log is kept. [default: 90d]
+    #[arg(long, value_name = "TIME")]
+    audit_retention: Option<String>,
     /// `string` or `number`: what `code` in an error body is. [default: string]
     #[arg(long, value_name = "KIND")]
     error_code: Option<String>,
@@ -220,8 +250,18 @@ impl Serve {
             ("--admin-email", &self.admin_email),
             ("--registration-mode", &self.registration_mode),
             ("--disable-local-auth", &self.disable_local_auth),
+            ("--github-client-id", &self.github_client_id),
+            ("--github-url", &self.github_url),
+            ("--github-api-url", &self.github_api_url),
+            ("--oidc-issuer", &self.oidc_issuer),
+            ("--oidc-client-id", &self.oidc_client_id),
+            ("--oidc-scopes", &self.oidc_scopes),
+            ("--oidc-groups-claim", &self.oidc_groups_claim),
+            ("--oidc-admin-groups", &self.oidc_admin_groups),
+            ("--oidc-group-features", &self.oidc_group_features),
             ("--trusted-proxies", &self.trusted_proxies),
             ("--default-key-expiry", &self.default_key_expiry),
+            ("--audit-retention", &self.audit_retention),
             ("--error-code", &self.error_code),
             ("--stale-limit", &self.stale_limit),
             ("--shutdown-grace", &self.shutdown_grace),
@@ -277,12 +317,28 @@ mod tests {
             "--listen 0.0.0.0:1 --model x/y --auth=false --base-url http://h --admin-email a@b \
              --registration-mode open --disable-local-auth --trusted-proxies ::1 --default-key-expiry 1d \
              --error-code number --stale-limit 1s --shutdown-grace 2s --max-body 3 --opaque-errors \
+             --oidc-issuer http://i --oidc-client-id c --oidc-scopes email --oidc-groups-claim groups \
+             --oidc-admin-groups admins --oidc-group-features staff:images --audit-retention 1y \
              --data-dir /a --database-url sqlite://b --log debug",
         );
+        let groups = settings.oidc.as_ref().unwrap().groups.as_ref().unwrap();
+        assert_eq!((groups.admins.len(), groups.features.len()), (1, 1));
         assert!(!settings.auth && settings.disable_local_auth && settings.opaque_errors);
         assert_eq!(settings.max_body, 3);
         assert_eq!(settings.log.as_deref(), Some("debug"));
         assert_eq!(settings.database_url().expose(), "sqlite://b");
+    }
+
+    #[test]
+    fn the_flags_of_github_need_its_secret_from_elsewhere() {
+        let flags = "--github-client-id id --github-url https://h --github-api-url https://h/api/v3";
+        let secret = ("GITHUB_CLIENT_SECRET".into(), "secret".into());
+        let settings = Settings::new(parse(flags).unwrap().flags, [secret]).unwrap();
+        let github = settings.github.unwrap();
+        assert_eq!(
+            (github.client_id.as_str(), github.url.as_str(), github.api_url.as_str()),
+            ("id", "https://h", "https://h/api/v3")
+        );
     }
 
     #[test]
@@ -308,7 +364,13 @@ mod tests {
 
     #[test]
     fn secrets_are_no_flags() {
-        for flag in ["--secret", "--api-keys", "--password"] {
+        for flag in [
+            "--secret",
+            "--api-keys",
+            "--password",
+            "--github-client-secret",
+            "--oidc-client-secret",
+        ] {
             assert!(parse(&format!("{flag} x")).is_err(), "{flag}");
         }
     }

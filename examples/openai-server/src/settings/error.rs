@@ -27,6 +27,14 @@ pub enum SettingsError {
     /// A setting of a part that this version does not have.
     #[error("{0} is not available in this version: leave it out")]
     NotAvailable(Origin),
+    /// A setting that means nothing without another, which is missing.
+    #[error("{origin} is set without {missing}: set that too, or leave the first one out")]
+    Incomplete {
+        /// Which one is set.
+        origin: Origin,
+        /// Which one is not.
+        missing: &'static str,
+    },
     /// A value that is not what the setting wants.
     #[error("{origin} {problem}; {wanted}")]
     Malformed {

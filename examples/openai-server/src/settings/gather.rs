@@ -47,6 +47,16 @@ impl Gathered {
         self.0.remove(variable)
     }
 
+    /// Where the value of a setting that was given came from.
+    pub(super) fn origin(&self, variable: &'static str) -> Option<&Origin> {
+        self.0.get(variable).map(|given| &given.origin)
+    }
+
+    /// Whether a setting was given.
+    pub(super) fn has(&self, variable: &'static str) -> bool {
+        self.0.contains_key(variable)
+    }
+
     /// Whether every value was taken. One that was not would have been ignored.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -6,6 +6,7 @@
 mod error;
 mod gather;
 mod names;
+mod providers;
 mod values;
 
 #[cfg(test)]
@@ -15,7 +16,10 @@ use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-pub use self::error::{Origin, SettingsError};
+pub use self::{
+    error::{Origin, SettingsError},
+    providers::{Github, GroupFeature, Groups, Oidc},
+};
 use self::{
     gather::{Gathered, Given},
     names::{Kind, NAMES},
@@ -44,10 +48,16 @@ pub struct Settings {
     pub registration_mode: RegistrationMode,
     /// No sign-in with e-mail and password.
     pub disable_local_auth: bool,
+    /// Sign-in with GitHub.
+    pub github: Option<Github>,
+    /// Sign-in with a provider of OpenID Connect.
+    pub oidc: Option<Oidc>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The life of keys made without one.
     pub default_key_expiry: Option<Duration>,
+    /// How long the audit log is kept.
+    pub audit_retention: Duration,
     /// The model, as it was named.
     pub model: String,
     /// What `code` in an error body is.
@@ -129,10 +139,13 @@ impl Settings {
             admin_email: given.optional("LOCALAUTH_ADMIN_EMAIL", values::email)?,
             registration_mode: given.or("LOCALAUTH_REGISTRATION_MODE", "approval", registration_mode)?,
             disable_local_auth: given.or("LOCALAUTH_DISABLE_LOCAL_AUTH", "false", values::boolean)?,
+            github: providers::github(&mut given)?,
+            oidc: providers::oidc(&mut given)?,
             trusted_proxies: given
                 .optional("LOCALAUTH_TRUSTED_PROXIES", values::networks)?
                 .unwrap_or_default(),
             default_key_expiry: given.optional("LOCALAUTH_DEFAULT_KEY_EXPIRY", values::some_duration)?,
+            audit_retention: given.or("LOCALAUTH_AUDIT_RETENTION", "90d", values::some_duration)?,
             model: given.or("LOCALAUTH_MODEL", "demo", |text| Ok(text.to_owned()))?,
             error_code: given.or("LOCALAUTH_ERROR_CODE", "string", error_code)?,
             stale_limit: given.or("LOCALAUTH_STALE_LIMIT", "5m", values::duration)?,
@@ -164,6 +177,17 @@ pub fn flags_not_available() -> impl Iterator<Item = String> {
 }
 
 impl Gathered {
+    /// Refuses a setting that means nothing without another.
+    fn needs(&self, variable: &'static str, other: &'static str) -> Result<(), SettingsError> {
+        match self.origin(variable) {
+            Some(origin) if !self.has(other) => Err(SettingsError::Incomplete {
+                origin: origin.clone(),
+                missing: other,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn optional<T>(
         &mut self,
         variable: &'static str,

@@ -38,16 +38,20 @@ pub(super) const NAMES: &[Name] = &[
     name("LOCALAUTH_ADMIN_EMAIL", Kind::Plain),
     name("LOCALAUTH_REGISTRATION_MODE", Kind::Plain),
     name("LOCALAUTH_DISABLE_LOCAL_AUTH", Kind::Plain),
-    name("GITHUB_CLIENT_ID", Kind::Later),
-    name("GITHUB_CLIENT_SECRET", Kind::Later),
-    name("LOCALAUTH_GITHUB_URL", Kind::Later),
-    name("LOCALAUTH_GITHUB_API_URL", Kind::Later),
-    name("LOCALAUTH_OIDC_ISSUER", Kind::Later),
-    name("LOCALAUTH_OIDC_CLIENT_ID", Kind::Later),
-    name("LOCALAUTH_OIDC_CLIENT_SECRET", Kind::Later),
-    name("LOCALAUTH_OIDC_SCOPES", Kind::Later),
+    name("GITHUB_CLIENT_ID", Kind::Plain),
+    name("GITHUB_CLIENT_SECRET", Kind::Secret),
+    name("LOCALAUTH_GITHUB_URL", Kind::Plain),
+    name("LOCALAUTH_GITHUB_API_URL", Kind::Plain),
+    name("LOCALAUTH_OIDC_ISSUER", Kind::Plain),
+    name("LOCALAUTH_OIDC_CLIENT_ID", Kind::Plain),
+    name("LOCALAUTH_OIDC_CLIENT_SECRET", Kind::Secret),
+    name("LOCALAUTH_OIDC_SCOPES", Kind::Plain),
+    name("LOCALAUTH_OIDC_GROUPS_CLAIM", Kind::Plain),
+    name("LOCALAUTH_OIDC_ADMIN_GROUPS", Kind::Plain),
+    name("LOCALAUTH_OIDC_GROUP_FEATURES", Kind::Plain),
     name("LOCALAUTH_TRUSTED_PROXIES", Kind::Plain),
     name("LOCALAUTH_DEFAULT_KEY_EXPIRY", Kind::Plain),
+    name("LOCALAUTH_AUDIT_RETENTION", Kind::Plain),
     name("LOCALAUTH_MODEL", Kind::Plain),
     name("LOCALAUTH_UPSTREAM", Kind::Later),
     name("LOCALAUTH_UPSTREAM_KEY", Kind::Later),
@@ -142,15 +146,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_without_our_prefix_keeps_what_it_has() {
+        let (name, _) = by_variable("GITHUB_CLIENT_ID").unwrap();
+        assert_eq!(
+            (name.key().as_str(), name.flag().as_str()),
+            ("github_client_id", "--github-client-id")
+        );
+    }
+
+    #[test]
     fn only_what_may_be_secret_has_a_file() {
         for variable in [
             "LOCALAUTH_SECRET_FILE",
             "LOCALAUTH_API_KEYS_FILE",
             "LOCALAUTH_DATABASE_URL_FILE",
+            "GITHUB_CLIENT_SECRET_FILE",
+            "LOCALAUTH_OIDC_CLIENT_SECRET_FILE",
         ] {
             assert!(by_variable(variable).unwrap().1, "{variable}");
         }
         assert_eq!(by_variable("LOCALAUTH_LISTEN_FILE"), None);
+        assert_eq!(by_variable("GITHUB_CLIENT_ID_FILE"), None);
         assert_eq!(by_variable("LOCALAUTH_SECRET_FILE_FILE"), None);
     }
 

@@ -102,16 +102,38 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Wanted> {
 
 /// The origin, and perhaps a path, under which browsers see the server. Without the slash at its end.
 pub(super) fn url(text: &str) -> Result<String, Wanted> {
-    const WANTED: Wanted = "write the public address, like `https://ai.example.org`";
-    let uri: http::Uri = text.parse().map_err(|_| WANTED)?;
-    let scheme_fits = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host_fits = uri.host().is_some_and(|host| !host.is_empty());
-    let is_plain = uri.query().is_none() && !text.contains(['#', '@']);
-    if scheme_fits && host_fits && is_plain {
+    if is_plain_url(text) {
         Ok(text.trim_end_matches('/').to_owned())
     } else {
-        Err(WANTED)
+        Err("write the public address, like `https://ai.example.org`")
     }
+}
+
+/// The origin, and perhaps a path, of another server. Without the slash at its end.
+pub(super) fn server_url(text: &str) -> Result<String, Wanted> {
+    if is_plain_url(text) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("write its address, like `https://github.example.org`")
+    }
+}
+
+/// A URL that is also a name, in which a slash at the end makes a difference.
+pub(super) fn issuer(text: &str) -> Result<String, Wanted> {
+    if is_plain_url(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the issuer as the provider does, like `https://id.example.org/realms/main`")
+    }
+}
+
+fn is_plain_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else {
+        return false;
+    };
+    let scheme_fits = matches!(uri.scheme_str(), Some("http" | "https"));
+    let host_fits = uri.host().is_some_and(|host| !host.is_empty());
+    scheme_fits && host_fits && uri.query().is_none() && !text.contains(['#', '@'])
 }
 
 pub(super) fn email(text: &str) -> Result<String, Wanted> {
@@ -236,7 +258,16 @@ mod tests {
             "https://user:pw@x",
         ] {
             assert!(url(text).is_err(), "{text}");
+            assert!(server_url(text).is_err() && issuer(text).is_err(), "{text}");
         }
+        assert_eq!(
+            server_url("https://ghe.example.org/api/v3/").as_deref(),
+            Ok("https://ghe.example.org/api/v3")
+        );
+        assert_eq!(
+            issuer("https://id.example.org/").as_deref(),
+            Ok("https://id.example.org/")
+        );
     }
 
     #[test]

@@ -1,3 +1,5 @@
+mod providers;
+
 use std::fs;
 
 use super::*;
@@ -35,6 +37,8 @@ fn defaults() {
     assert_eq!(settings.shutdown_grace, Duration::from_secs(30));
     assert_eq!(settings.max_body, 50_000_000);
     assert_eq!(settings.default_key_expiry, None);
+    assert_eq!(settings.audit_retention, Duration::from_hours(90 * 24));
+    assert!(settings.github.is_none() && settings.oidc.is_none());
 }
 
 #[test]
@@ -168,13 +172,10 @@ fn what_is_wrong_is_said_in_one_line() {
             "LOCALAUTH_REDIS_URL is not available in this version",
         ),
         (
-            ("LOCALAUTH_OIDC_CLIENT_SECRET_FILE", "/x"),
-            "not available in this version",
+            ("LOCALAUTH_TLS_KEY_FILE", "/x"),
+            "LOCALAUTH_TLS_KEY_FILE is not available in this version",
         ),
-        (
-            ("GITHUB_CLIENT_ID", "x"),
-            "GITHUB_CLIENT_ID is not available in this version",
-        ),
+        (("LOCALAUTH_AUDIT_RETENTION", "0d"), "longer than nothing"),
     ];
     for (variable, expected) in cases {
         let message = refusal(&[], &[variable]);
