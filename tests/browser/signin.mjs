@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 
 // The packages lie outside the checkout, where `import` does not look.
 const packages = createRequire(join(process.env.LOCALAUTH_TEST_BROWSER_MODULES ?? import.meta.dirname, 'packages'));
@@ -85,7 +85,7 @@ try {
 } catch (error) {
   // What is on the screen tells more than what was waited for.
   const text = await page?.innerText('body', { timeout: 1000 }).catch(() => '');
-  process.stderr.write(`${error.message}\n${page ? `at ${page.url()}: ${text}\n` : ''}`);
+  process.stderr.write(`${stripVTControlCharacters(error.message)}\n${page ? `at ${page.url()}: ${text}\n` : ''}`);
   process.exitCode = 1;
 } finally {
   await browser?.close();

@@ -9,11 +9,20 @@
     reason = "a test helper fails loudly"
 )]
 
+mod browser;
 mod database;
+mod github;
+mod idp;
 mod person;
 mod server;
 
+pub use browser::sign_in_by_browser;
 pub use database::{Postgres, sqlite};
+pub use github::{
+    GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, Github, GithubEmail, GithubEndpoint, GithubFault, GithubPerson,
+    GithubRequest,
+};
+pub use idp::{IDP_CLIENT_ID, IDP_CLIENT_SECRET, Idp, IdpBuilder};
 pub use person::{PASSWORD, Person};
 pub use server::{Server, ServerBuilder, binary, clean_command};
 

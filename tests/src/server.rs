@@ -23,7 +23,8 @@ pub fn binary() -> PathBuf {
 pub fn clean_command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LOCALAUTH_") {
+        let name_shown = name.to_string_lossy();
+        if name_shown.starts_with("LOCALAUTH_") || name_shown.starts_with("GITHUB_CLIENT_") {
             command.env_remove(name);
         }
     }
