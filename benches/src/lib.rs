@@ -1,4 +1,4 @@
-//! What the benches share: a server's `Auth` with one user and a key, and requests as clients send them.
+//! What the benches share: a server's `Auth` with users and keys, and requests as clients send them.
 
 use http::{HeaderMap, HeaderValue, Request, header};
 use http_body_util::Empty;
@@ -7,7 +7,10 @@ use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCo
 /// The body of every request here.
 pub type Body = Empty<bytes::Bytes>;
 
-/// An `Auth` that knows one user, with `keys` keys, and remembers so many of them.
+/// Keys of one user.
+const KEYS_EACH: usize = 500;
+
+/// An `Auth` that knows so many `keys` of its users, and remembers so many of them.
 ///
 /// # Panics
 ///
@@ -20,16 +23,15 @@ pub async fn auth_with_keys(keys: usize, remembered: usize) -> (Auth, Vec<PlainK
         .build()
         .expect("an Auth");
     auth.follow_changes().await.expect("the memory store answers");
-    let account = NewAccount::local("ada@example.org", Password::new("correct-horse-battery-staple"));
-    let user = auth.add_user(account).await.expect("a user");
     let mut all = Vec::with_capacity(keys);
-    for n in 0..keys {
-        all.push(
-            auth.create_key(user.id, NewKey::named(format!("key {n}")))
-                .await
-                .expect("a key")
-                .plain,
-        );
+    while all.len() < keys {
+        let email = format!("user-{}@example.org", all.len());
+        let account = NewAccount::local(email, Password::new("correct-horse-battery-staple"));
+        let user = auth.add_user(account).await.expect("a user");
+        for n in 0..KEYS_EACH.min(keys - all.len()) {
+            let key = auth.create_key(user.id, NewKey::named(format!("key {n}"))).await;
+            all.push(key.expect("a key").plain);
+        }
     }
     (auth, all)
 }

@@ -103,8 +103,11 @@ pub enum Denial {
     #[error("Your account may not use this model. `GET /v1/models` lists those it may.")]
     ModelNotAllowed,
     /// The key's own scope forbids it.
-    #[error("This API key's scope does not allow that.")]
+    #[error("This API key's scope does not allow that. Use another key, or sign in.")]
     KeyScope,
+    /// Not for an administrator who acts as somebody else.
+    #[error("Not while you act as somebody else. Sign out and sign in as yourself.")]
+    Impersonating,
     /// The credential is right, its user pending or disabled.
     #[error("This account is not active. Ask an administrator.")]
     AccountInactive,
@@ -137,6 +140,7 @@ impl Denial {
             Self::FeatureDisabled => "feature_disabled",
             Self::ModelNotAllowed => "model_not_allowed",
             Self::KeyScope => "key_scope",
+            Self::Impersonating => "impersonating",
             Self::AccountInactive => "account_inactive",
             Self::CrossSite => "cross_site",
             Self::UnknownRoute => "unknown_route",
@@ -164,6 +168,7 @@ impl Denial {
             | Self::FeatureDisabled
             | Self::ModelNotAllowed
             | Self::KeyScope
+            | Self::Impersonating
             | Self::AccountInactive
             | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnknownRoute => StatusCode::NOT_FOUND,
@@ -184,6 +189,7 @@ impl Denial {
             | Self::FeatureDisabled
             | Self::ModelNotAllowed
             | Self::KeyScope
+            | Self::Impersonating
             | Self::AccountInactive
             | Self::CrossSite => "authorization_error",
             Self::UnknownRoute => "invalid_request_error",

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::scope::KeyScope;
+
 /// One feature of a [`FeatureRegistry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Feature {
@@ -101,6 +103,12 @@ impl Default for FeatureRegistry {
 pub struct FeatureSet(Box<[&'static str]>);
 
 impl FeatureSet {
+    /// Those of them that a key is not narrowed from.
+    pub(crate) fn within(self, scope: &KeyScope) -> Self {
+        let kept: Vec<&'static str> = self.iter().filter(|key| scope.allows_feature(key)).collect();
+        Self(kept.into())
+    }
+
     /// Whether `key` is among them.
     pub fn contains(&self, key: &str) -> bool {
         self.0.binary_search(&key).is_ok()

@@ -75,19 +75,42 @@ id!(
     SessionId
 );
 id!(
+    /// Names an invite. Not its code.
+    InviteId
+);
+id!(
+    /// Names a line of the audit log.
+    AuditId
+);
+id!(
+    /// Names a shared key that was set at run time. Not the key.
+    SharedKeyId
+);
+id!(
     /// Names one request, so that its usage counts once.
     RequestId
 );
 
+/// From the time, which process, and how many before: the 74 bits that are random in other ids.
+fn counted(now: Timestamp, process: u16, count: u64) -> Uuid {
+    let mut rest = [0_u8; 10];
+    // Version and variant take the first four bits and two further on: of the count, the two that never change.
+    rest[..2].copy_from_slice(&process.to_be_bytes());
+    rest[2..].copy_from_slice(&count.to_be_bytes());
+    let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
+}
+
 impl RequestId {
-    /// From the time, which process, and how many before: the 74 bits that are random in other ids.
     pub(crate) fn from_parts(now: Timestamp, process: u16, count: u64) -> Self {
-        let mut rest = [0_u8; 10];
-        // Version and variant take the first four bits and two further on: of the count, the two that never change.
-        rest[..2].copy_from_slice(&process.to_be_bytes());
-        rest[2..].copy_from_slice(&count.to_be_bytes());
-        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid())
+        Self(counted(now, process, count))
+    }
+}
+
+impl AuditId {
+    /// Counted, so that the lines of one millisecond stay in their order.
+    pub(crate) fn from_parts(now: Timestamp, process: u16, count: u64) -> Self {
+        Self(counted(now, process, count))
     }
 }
 

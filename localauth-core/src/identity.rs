@@ -1,8 +1,12 @@
 //! Who a request comes from.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::Method;
+
+use crate::audit::AuditActor;
 use crate::cache::EpochCell;
 use crate::clock::Timestamp;
 use crate::error::Denial;
@@ -10,7 +14,8 @@ use crate::feature::{FeatureRegistry, FeatureSet};
 use crate::id::{Epoch, KeyId, SessionId, UserId};
 use crate::key::{ApiKey, PublicId};
 use crate::model::ModelAllowList;
-use crate::session::Session;
+use crate::scope::KeyScope;
+use crate::secret::StoredDigest;
 use crate::usage::UsageSource;
 use crate::user::{Role, Status, User};
 
@@ -49,10 +54,20 @@ pub struct Identity {
     source: Source,
     features: FeatureSet,
     models: ModelAllowList,
+    /// What a key narrows it to, when it does.
+    scope: Option<Box<KeyScope>>,
+    can_mint: bool,
+    key: Option<(KeyId, Option<Timestamp>)>,
     expires_at: Timestamp,
-    epoch: Epoch,
-    cell: Arc<EpochCell>,
+    renew_at: Option<Timestamp>,
+    shared_key: Option<StoredDigest>,
+    impersonator: Option<AuditActor>,
+    watch: Watch,
+    also: Option<Watch>,
 }
+
+/// What the synthetic administrator is called.
+pub const SHARED_NAME: &str = "API Key User";
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,73 +80,131 @@ impl fmt::Debug for Identity {
     }
 }
 
-impl Identity {
-    pub(crate) fn from_key(key: &ApiKey, user: User, features: &FeatureRegistry, cell: Arc<EpochCell>) -> Self {
+/// What an identity was made from besides its user.
+pub(crate) struct Proof {
+    pub(crate) source: Source,
+    /// When the credential ends.
+    pub(crate) expires_at: Timestamp,
+    /// What a key narrows it to.
+    pub(crate) scope: Option<KeyScope>,
+    /// The key behind it, and when that ends.
+    pub(crate) key: Option<(KeyId, Option<Timestamp>)>,
+    /// When a browser that holds the session's present token is to be given a new one.
+    pub(crate) renew_at: Option<Timestamp>,
+    /// The shared key behind it.
+    pub(crate) shared_key: Option<StoredDigest>,
+    /// Who acts as the user, and whether they still may.
+    pub(crate) impersonator: Option<AuditActor>,
+    /// Whose changes end it besides its user's.
+    pub(crate) also: Option<Watch>,
+}
+
+impl Proof {
+    pub(crate) const fn new(source: Source, expires_at: Timestamp) -> Self {
+        Self {
+            source,
+            expires_at,
+            scope: None,
+            key: None,
+            renew_at: None,
+            shared_key: None,
+            impersonator: None,
+            also: None,
+        }
+    }
+
+    pub(crate) fn of_key(key: &ApiKey, expires_at: Timestamp) -> Self {
         let source = Source::ApiKey {
             id: key.id,
             public_id: key.public_id,
             name: key.name.clone().into_boxed_str(),
         };
-        Self::new(source, key.expires_at.unwrap_or(Timestamp::MAX), user, features, cell)
-    }
-
-    pub(crate) fn from_session(
-        session: &Session,
-        user: User,
-        features: &FeatureRegistry,
-        cell: Arc<EpochCell>,
-    ) -> Self {
-        Self::new(
-            Source::Session { id: session.id },
-            session.expires_at,
-            user,
-            features,
-            cell,
-        )
-    }
-
-    fn new(
-        source: Source,
-        expires_at: Timestamp,
-        user: User,
-        features: &FeatureRegistry,
-        cell: Arc<EpochCell>,
-    ) -> Self {
-        let admin = user.role == Role::Admin;
         Self {
-            user_id: user.id,
-            name: user.name.into_boxed_str(),
-            email: user.email.as_str().into(),
-            role: user.role,
-            status: user.status,
-            source,
-            features: if admin {
-                features.everything()
-            } else {
-                features.effective(&user.permissions)
-            },
-            models: if admin { ModelAllowList::default() } else { user.models },
-            expires_at,
-            epoch: user.epoch,
-            cell,
+            scope: Some(key.scope.clone()),
+            key: Some((key.id, key.expires_at)),
+            ..Self::new(source, expires_at)
         }
+    }
+}
+
+/// Somebody's epoch, and where to read whether it is still that one.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) cell: Arc<EpochCell>,
+    pub(crate) epoch: Epoch,
+}
+
+impl Watch {
+    fn is_current(&self) -> bool {
+        self.cell.newest() == self.epoch
+    }
+}
+
+impl Identity {
+    pub(crate) fn of_user(proof: Proof, user: User, features: &FeatureRegistry, cell: Arc<EpochCell>) -> Self {
+        let admin = user.role == Role::Admin;
+        let set = if admin {
+            features.everything()
+        } else {
+            features.effective(&user.permissions)
+        };
+        let watch = Watch {
+            cell,
+            epoch: user.epoch,
+        };
+        Self::new(proof, user.id, user.name, user.email.as_str(), set, watch)
+            .with_standing(user.role, user.status)
+            .with_models(if admin { ModelAllowList::default() } else { user.models })
     }
 
     /// The synthetic administrator behind the shared keys.
-    pub(crate) fn shared(features: &FeatureRegistry) -> Self {
+    pub(crate) fn of_shared(proof: Proof, features: &FeatureRegistry, watch: Watch) -> Self {
+        Self::new(
+            proof,
+            UserId::SHARED,
+            SHARED_NAME.to_owned(),
+            "",
+            features.everything(),
+            watch,
+        )
+    }
+
+    fn new(proof: Proof, user_id: UserId, name: String, email: &str, features: FeatureSet, watch: Watch) -> Self {
+        let can_mint = proof.scope.as_ref().is_none_or(|scope| scope.can_mint);
+        let scope = proof.scope.filter(|scope| !scope.is_unrestricted());
         Self {
-            user_id: UserId::SHARED,
-            name: "API Key User".into(),
-            email: "".into(),
+            user_id,
+            name: name.into_boxed_str(),
+            email: email.into(),
             role: Role::Admin,
             status: Status::Active,
-            source: Source::SharedKey,
-            features: features.everything(),
+            features: match &scope {
+                Some(scope) => features.within(scope),
+                None => features,
+            },
             models: ModelAllowList::default(),
-            expires_at: Timestamp::MAX,
-            epoch: Epoch::default(),
-            cell: Arc::default(),
+            source: proof.source,
+            scope: scope.map(Box::new),
+            can_mint,
+            key: proof.key,
+            expires_at: proof.expires_at,
+            renew_at: proof.renew_at,
+            shared_key: proof.shared_key,
+            impersonator: proof.impersonator,
+            watch,
+            also: proof.also,
         }
+    }
+
+    fn with_standing(mut self, role: Role, status: Status) -> Self {
+        self.role = role;
+        self.status = status;
+        self
+    }
+
+    fn with_models(mut self, models: ModelAllowList) -> Self {
+        self.models = models;
+        self
     }
 
     /// The user's id.
@@ -174,8 +247,9 @@ impl Identity {
     }
 
     /// The kind of credential, as usage tells it apart.
-    pub const fn usage_source(&self) -> UsageSource {
+    pub fn usage_source(&self) -> UsageSource {
         match self.source {
+            _ if self.user_id == UserId::SHARED => UsageSource::Legacy,
             Source::ApiKey { .. } => UsageSource::ApiKey,
             Source::Session { .. } => UsageSource::Web,
             Source::SharedKey => UsageSource::Legacy,
@@ -194,7 +268,27 @@ impl Identity {
 
     /// Whether they may use `model`.
     pub fn may_use_model(&self, model: &str) -> bool {
-        self.models.allows(model)
+        self.models.allows(model) && self.scope.as_ref().is_none_or(|scope| scope.allows_model(model))
+    }
+
+    /// What the credential is narrowed to, when it is.
+    pub fn scope(&self) -> Option<&KeyScope> {
+        self.scope.as_deref()
+    }
+
+    /// The administrator who acts as this user.
+    pub const fn impersonator(&self) -> Option<&AuditActor> {
+        self.impersonator.as_ref()
+    }
+
+    /// The shared key behind it, by digest.
+    pub(crate) const fn shared_key(&self) -> Option<&StoredDigest> {
+        self.shared_key.as_ref()
+    }
+
+    /// When a browser that holds this session's token is to be given a new one; `None` for anything else.
+    pub const fn renew_at(&self) -> Option<Timestamp> {
+        self.renew_at
     }
 
     /// When the credential ends; [`Timestamp::MAX`] is never.
@@ -204,7 +298,7 @@ impl Identity {
 
     /// Whether nothing that concerns this user changed since the identity was made, as far as this process knows.
     pub fn is_current(&self) -> bool {
-        self.cell.newest() == self.epoch
+        self.watch.is_current() && self.also.as_ref().is_none_or(Watch::is_current)
     }
 
     /// Whether the credential is still good at `now`, and its user may come in.
@@ -225,16 +319,87 @@ impl Identity {
         }
     }
 
-    /// Whether they may do what needs an administrator.
+    /// Whether the credential's own scope lets it be used for this request. [`RequireAuth`] asks; whoever calls
+    /// [`Auth::authenticate`] without that layer has to ask too.
+    ///
+    /// [`RequireAuth`]: https://docs.rs/localauth-tower
+    /// [`Auth::authenticate`]: crate::Auth::authenticate
     ///
     /// # Errors
     ///
-    /// [`Denial::AdminRequired`].
-    pub fn require_admin(&self) -> Result<(), Denial> {
-        if self.is_admin() {
+    /// [`Denial::KeyScope`].
+    pub fn admit_request(&self, method: &Method, path: &str, address: Option<IpAddr>) -> Result<(), Denial> {
+        match &self.scope {
+            Some(scope) if !scope.allows_route(method, path) || !scope.allows_address(address) => Err(Denial::KeyScope),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the credential may make and change credentials of its user: a person's may, a key's only when it says
+    /// so, and nobody's who acts as somebody else.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::KeyScope`], [`Denial::Impersonating`].
+    pub fn require_minting(&self) -> Result<(), Denial> {
+        if self.impersonator.is_some() {
+            Err(Denial::Impersonating)
+        } else if self.can_mint {
             Ok(())
         } else {
-            Err(Denial::AdminRequired)
+            Err(Denial::KeyScope)
+        }
+    }
+
+    /// Whether the credential may hand out credentials that are not bound to its own scope, such as a password or a
+    /// shared key.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::KeyScope`], [`Denial::Impersonating`].
+    pub fn require_unbound_minting(&self) -> Result<(), Denial> {
+        self.require_minting()?;
+        // An expiry binds too: what is handed out would outlive it.
+        let ends = self.key.is_some_and(|(_, expires_at)| expires_at.is_some());
+        if self.scope.is_some() || ends {
+            return Err(Denial::KeyScope);
+        }
+        Ok(())
+    }
+
+    /// The key behind the credential, and when that ends.
+    pub(crate) const fn key(&self) -> Option<(KeyId, Option<Timestamp>)> {
+        self.key
+    }
+
+    /// What a key made with this credential may have at most.
+    pub(crate) fn minting_scope(&self) -> KeyScope {
+        let mut scope = self.scope.as_deref().cloned().unwrap_or_default();
+        scope.can_mint = self.can_mint;
+        scope
+    }
+
+    /// Who acts, for the audit log.
+    pub(crate) fn actor(&self) -> AuditActor {
+        AuditActor {
+            id: self.user_id,
+            name: self.name.to_string(),
+        }
+    }
+
+    /// Whether they may do what needs an administrator. A key that is narrowed in models or features is for using models,
+    /// not for the house.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::AdminRequired`], [`Denial::KeyScope`].
+    pub fn require_admin(&self) -> Result<(), Denial> {
+        if !self.is_admin() {
+            return Err(Denial::AdminRequired);
+        }
+        match self.scope() {
+            Some(scope) if scope.models.is_some() || scope.features.is_some() => Err(Denial::KeyScope),
+            _ => Ok(()),
         }
     }
 

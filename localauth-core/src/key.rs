@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::clock::Timestamp;
 use crate::entropy::{Entropy, EntropyError, base62, base62_check};
 use crate::id::{KeyId, UserId};
+use crate::scope::KeyScope;
 use crate::secret::{SecretRing, StoredDigest};
 
 /// What every key begins with.
@@ -96,7 +97,11 @@ impl PlainKey {
         let mut id = [0_u8; ID_CHARS];
         id[..ID_RANDOM_CHARS].copy_from_slice(&*random);
         id[ID_RANDOM_CHARS..].copy_from_slice(&ring.tag(&*random));
-        let public_id = PublicId(id);
+        Self::with_public_id(PublicId(id), entropy)
+    }
+
+    /// A fresh secret under a public id that exists.
+    pub(crate) fn with_public_id(public_id: PublicId, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let secret = base62::<SECRET_CHARS>(entropy)?;
         let mut text = Zeroizing::new(String::with_capacity(KEY_CHARS));
         text.push_str(KEY_PREFIX);
@@ -174,6 +179,46 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
+    /// From where it was last used, or empty.
+    pub last_used_ip: String,
+    /// What it is narrowed to.
+    pub scope: KeyScope,
+    /// The key it was made with, if any.
+    pub parent_id: Option<KeyId>,
+    /// Its secret before the last rotation.
+    pub previous: Option<PreviousSecret>,
+}
+
+/// A key's secret from before its last rotation. Kept after its end, to tell who still uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// Its digest.
+    pub digest: StoredDigest,
+    /// Until when it is good.
+    pub until: Timestamp,
+    /// When it was last used since the rotation, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// From where it was last used, or empty.
+    pub last_used_ip: String,
+}
+
+/// How long a key's old secret is good after a rotation when nobody says: 7 days.
+pub const DEFAULT_ROTATION_GRACE: std::time::Duration = std::time::Duration::from_hours(7 * 24);
+
+/// How long an expired or revoked key is kept, to say that it is: 30 days.
+pub const KEEP_ENDED_KEYS: std::time::Duration = std::time::Duration::from_hours(30 * 24);
+
+/// One use of a key, for a store to note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Which key.
+    pub id: KeyId,
+    /// When.
+    pub at: Timestamp,
+    /// From where, or empty.
+    pub ip: String,
+    /// Whether it was the secret from before the last rotation.
+    pub previous: bool,
 }
 
 #[cfg(test)]

@@ -65,6 +65,8 @@
 //! | `contract` | `contract`: the suite that a store has to pass |
 #![deny(missing_docs)]
 
+mod attempt;
+mod audit;
 mod auth;
 mod cache;
 mod clock;
@@ -73,46 +75,68 @@ pub mod contract;
 mod credential;
 mod entropy;
 mod error;
+mod external;
 mod feature;
 mod id;
 mod identity;
+mod invite;
 mod key;
 pub mod memory;
 mod model;
 mod password;
 pub mod policy;
+mod scope;
 mod secret;
 mod session;
+mod shared_key;
 pub mod store;
 mod usage;
 mod user;
 
+pub use attempt::{Attempt, AttemptLimit};
+pub use audit::{AuditAction, AuditActor, AuditEvent, AuditOutcome, AuditQuery, Caller};
 pub use auth::{
-    AddUserError, Auth, AuthBuilder, Authentication, BuildError, CreateKeyError, CreatedKey, Lookup, NewAccount,
-    NewKey, ParseExpiryError, RegisterError, Registered, RegistrationMode, SecretMismatch, SignInError, SignedIn,
-    UsageReport, UsageReportRow, parse_duration,
+    AddUserError, AttemptError, Auth, AuthBuilder, Authentication, BuildError, ChangePasswordError, CreateInviteError,
+    CreatedInvite, CreatedKey, ExternalCodes, ExternalSignInError, ImpersonateError, Impersonation, InviteInfo,
+    KeyError, KeyUsage, LinkError, Lookup, ManageError, NewAccount, NewKey, ParseExpiryError, RegisterError,
+    Registered, RegistrationMode, RotatedKey, SecretMismatch, SetupCode, SharedKeyInfo, SharedKeysError, SignInError,
+    SignedIn, SourceBucket, TokenSignedIn, UsageFilter, UsageReport, UsageReportRow, UsageSources, UserSourceUsage,
+    parse_duration,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use credential::{Carrier, Credential, Credentials};
 pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy};
 pub use error::{Denial, StoreError, StoreErrorKind};
+pub use external::{ExternalIdentity, ExternalProfile, GroupGrant, LinkedIdentity};
 pub use feature::{Feature, FeatureGroup, FeatureRegistry, FeatureSet};
-pub use id::{Epoch, KeyId, ParseIdError, RequestId, SessionId, UserId};
-pub use identity::{Identity, Source};
-pub use key::{ApiKey, KEY_PREFIX, MalformedKey, PlainKey, PublicId};
+pub use id::{AuditId, Epoch, InviteId, KeyId, ParseIdError, RequestId, SessionId, SharedKeyId, UserId};
+pub use identity::{Identity, SHARED_NAME, Source};
+pub use invite::{DEFAULT_INVITE_HOURS, Invite, InviteCode, MAX_INVITE_HOURS};
+pub use key::{
+    ApiKey, DEFAULT_ROTATION_GRACE, KEEP_ENDED_KEYS, KEY_PREFIX, KeyUse, MalformedKey, PlainKey, PreviousSecret,
+    PublicId,
+};
 pub use memory::MemoryStore;
 pub use model::ModelAllowList;
 pub use password::{
     MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, Password, PasswordCost, PasswordError, PasswordHash, PasswordRejection,
     Passwords, Verified, check_new as check_new_password,
 };
+pub use scope::{InvalidRoutePattern, KeyScope, RoutePattern, ScopeExceeded};
 pub use secret::{Digest, MIN_SECRET_BYTES, SecretError, SecretRing, SecretVersion, ServerSecret, StoredDigest};
-pub use session::{SESSION_LIFETIME, SESSION_PREFIX, Session, SessionToken};
-pub use store::{
-    ChangeUser, FirstUser, InsertKey, InsertUser, KeyStore, SessionStore, SettingStore, Store, Stores, UsageReader,
-    UsageSink, UserStore,
+pub use session::{
+    FoundSession, IMPERSONATION_LIFETIME, PreviousToken, RENEW_AFTER, RENEWAL_OVERLAP, SESSION_LIFETIME,
+    SESSION_PREFIX, Session, SessionToken,
 };
-pub use usage::{Bucket, Grain, HOUR_MILLIS, Period, UsageEvent, UsageQuery, UsageRow, UsageSource, UsageTotals};
+pub use shared_key::SharedKey;
+pub use store::{
+    Admission, AttemptStore, AuditLog, ChangeUser, FirstUser, InsertKey, InsertUser, InviteClaim, InviteStore,
+    KeyStore, LinkIdentity, RevokeInvite, SessionStore, SettingStore, SharedKeyStore, Store, Stores, UsageReader,
+    UsageSink, UserQuery, UserStore,
+};
+pub use usage::{
+    Bucket, Grain, HOUR_MILLIS, Period, UsageEvent, UsageQuery, UsageRow, UsageSource, UsageSourceRow, UsageTotals,
+};
 pub use user::{
     Email, InvalidEmail, MAX_EMAIL_BYTES, MAX_NAME_CHARS, NewUser, Provider, Role, Status, UnknownName, User,
 };

@@ -36,7 +36,7 @@ impl Password {
         self.0.is_empty()
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }

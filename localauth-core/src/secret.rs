@@ -132,6 +132,7 @@ struct Keyed {
     version: SecretVersion,
     token: HmacSha256,
     tag: HmacSha256,
+    derived: HmacSha256,
     fingerprint: [u8; 32],
 }
 
@@ -148,6 +149,7 @@ impl Keyed {
             ])),
             token: mac(&*derive(&root, b"localauth v1 token digest")),
             tag: mac(&*derive(&root, b"localauth v1 public tag")),
+            derived: mac(&*derive(&root, b"localauth v1 derived keys")),
             fingerprint: *fingerprint,
         }
     }
@@ -226,6 +228,12 @@ impl SecretRing {
         self.all().any(|k| tag(k, data).ct_eq(expected).into())
     }
 
+    /// A key of its own for `label`, from the present secret.
+    pub(crate) fn derive_key(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
+        // A prefix of its own: no label leads to a key that is used for something else.
+        Zeroizing::new(run(&self.current.derived, label))
+    }
+
     /// Names the present secret without giving it away: 64 hexadecimal characters to keep beside the data.
     pub fn fingerprint(&self) -> String {
         hex(&self.current.fingerprint)
@@ -244,7 +252,8 @@ fn tag(keyed: &Keyed, data: &[u8]) -> [u8; 6] {
     crate::entropy::base62_check(u64::from_be_bytes(first))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal characters.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
         let _ = write!(out, "{b:02x}");

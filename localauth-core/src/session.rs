@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::audit::AuditActor;
 use crate::clock::Timestamp;
 use crate::entropy::{Entropy, EntropyError, base62};
-use crate::id::{Epoch, SessionId, UserId};
-use crate::key::{SECRET_CHARS, TAIL_CHARS};
+use crate::id::{Epoch, KeyId, SessionId, UserId};
+use crate::key::{ApiKey, SECRET_CHARS, TAIL_CHARS};
 use crate::secret::{SecretRing, StoredDigest};
+use crate::user::User;
 
 /// What every session token begins with.
 pub const SESSION_PREFIX: &str = "ss-local-";
@@ -20,25 +22,71 @@ pub const SESSION_PREFIX: &str = "ss-local-";
 /// How long a session lasts from sign-in: 30 days.
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
+/// How long an administrator may act as somebody: 15 minutes.
+pub const IMPERSONATION_LIFETIME: Duration = Duration::from_mins(15);
+
+/// How old a token gets before a browser is given a new one: an hour.
+pub const RENEW_AFTER: Duration = Duration::from_hours(1);
+
+/// How long the old token is good after that: 60 seconds.
+pub const RENEWAL_OVERLAP: Duration = Duration::from_mins(1);
+
 /// A session, as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// Names the session for good.
     pub id: SessionId,
-    /// Whose it is.
+    /// Whose it is; [`UserId::SHARED`] for the synthetic administrator.
     pub user_id: UserId,
     /// The token's digest; unique in a store.
     pub digest: StoredDigest,
+    /// The token before the last renewal, while it is still good.
+    pub previous: Option<PreviousToken>,
+    /// When the present token was made.
+    pub renewed_at: Timestamp,
     /// Its user's [`User::sign_in_epoch`](crate::User::sign_in_epoch) when it was made.
     pub sign_in_epoch: Epoch,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it ends. Renewal does not move it.
     pub expires_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_seen_at: Timestamp,
     /// The address it was made from, or empty.
     pub ip: String,
     /// The browser it was made from, or empty.
     pub user_agent: String,
+    /// The key it was made from: it has that key's scope, and ends with it.
+    pub key_id: Option<KeyId>,
+    /// The shared key it was made from, by digest: it ends when that key is taken away.
+    pub shared_key: Option<StoredDigest>,
+    /// The administrator who acts as the user. It ends with their role, status or account.
+    pub impersonator: Option<AuditActor>,
+    /// That administrator's [`User::sign_in_epoch`](crate::User::sign_in_epoch) when it was made: what ends their own
+    /// sessions ends this one. Nothing without one.
+    pub impersonator_epoch: Epoch,
+}
+
+/// A session's token from before its last renewal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousToken {
+    /// Its digest.
+    pub digest: StoredDigest,
+    /// Until when it is good, for requests that were on their way.
+    pub until: Timestamp,
+}
+
+/// A session as a store finds it: with everything it depends on, as it was at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSession {
+    /// The session.
+    pub session: Session,
+    /// Its user; `None` for the synthetic administrator, who is in no store.
+    pub user: Option<User>,
+    /// The key it was made from, revoked or not.
+    pub key: Option<ApiKey>,
+    /// The administrator who acts as the user; `None` too when that is the synthetic one.
+    pub impersonator: Option<User>,
 }
 
 /// A session's token, shown once. Wiped from memory when dropped; `Debug` shows nothing.

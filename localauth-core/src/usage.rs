@@ -182,6 +182,8 @@ pub struct UsageQuery {
     pub since: Option<Timestamp>,
     /// One user, or all.
     pub user_id: Option<UserId>,
+    /// One key, or all and everything that came without one.
+    pub key_id: Option<KeyId>,
     /// How finely time is told apart.
     pub grain: Grain,
 }
@@ -223,6 +225,25 @@ pub struct UsageRow {
     pub model: String,
     /// The sums.
     pub totals: UsageTotals,
+}
+
+/// One row of a report by source: a stretch of time, a user, a kind of credential, a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageSourceRow {
+    /// The beginning of the hour or day.
+    pub at: Timestamp,
+    /// Whose usage it is.
+    pub user_id: UserId,
+    /// Their name when it was last recorded.
+    pub user_name: String,
+    /// The kind of credential.
+    pub source: UsageSource,
+    /// The key, and its name when it was last recorded.
+    pub key: Option<(KeyId, String)>,
+    /// The sums.
+    pub totals: UsageTotals,
+    /// When the last of it was.
+    pub last_at: Timestamp,
 }
 
 /// Sums of usage.

@@ -32,7 +32,7 @@ pub enum Status {
 }
 
 /// How a user proves who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Provider {
     /// E-mail address and password.
@@ -41,6 +41,8 @@ pub enum Provider {
     Github,
     /// An OpenID Connect provider.
     Oidc,
+    /// Nobody signs in: an account that programs use by its keys.
+    Service,
 }
 
 /// A stored or sent text that names no role, status or provider.
@@ -84,13 +86,14 @@ names!(
 );
 names!(
     Provider,
-    "`local`, `github`, `oidc`",
+    "`local`, `github`, `oidc`, `service`",
     Local = "local",
     Github = "github",
-    Oidc = "oidc"
+    Oidc = "oidc",
+    Service = "service"
 );
 
-/// An e-mail address in its one normal form: trimmed and in lower case.
+/// An e-mail address in its one normal form: trimmed, in lower case, its domain in the ASCII form of IDNA (UTS 46).
 ///
 /// Two spellings of one address are the same user, wherever they come from.
 ///
@@ -99,6 +102,7 @@ names!(
 ///
 /// let a: Email = "  Ada@Example.org ".parse()?;
 /// assert_eq!(a.as_str(), "ada@example.org");
+/// assert_eq!("ada@EXÄMPLE.org".parse::<Email>()?, "ada@xn--exmple-cua.org".parse()?);
 /// assert!("ada".parse::<Email>().is_err());
 /// assert!("a@b@c".parse::<Email>().is_err());
 /// assert!("a\u{0}@example.org".parse::<Email>().is_err());
@@ -121,8 +125,12 @@ impl FromStr for Email {
     type Err = InvalidEmail;
 
     fn from_str(s: &str) -> Result<Self, InvalidEmail> {
-        let text = s.trim().to_lowercase();
-        let (local, domain) = text.split_once('@').ok_or(InvalidEmail)?;
+        if s.len() > 4 * MAX_EMAIL_BYTES {
+            return Err(InvalidEmail);
+        }
+        let (local, domain) = s.trim().split_once('@').ok_or(InvalidEmail)?;
+        let domain = idna::domain_to_ascii(domain).map_err(|_| InvalidEmail)?;
+        let text = format!("{}@{domain}", local.to_lowercase());
         let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '@' && c != '<' && c != '>' && c != ',';
         let good = !local.is_empty()
             && !domain.is_empty()
@@ -196,12 +204,12 @@ impl User {
             id: new.id,
             email: new.email,
             name: new.name,
-            avatar_url: String::new(),
+            avatar_url: new.avatar_url,
             role: new.role,
             status: new.status,
             provider: new.provider,
             password: new.password,
-            permissions: BTreeMap::new(),
+            permissions: new.permissions,
             models: ModelAllowList::default(),
             created_at: new.created_at,
             epoch,
@@ -227,6 +235,10 @@ pub struct NewUser {
     pub provider: Provider,
     /// The password's hash, for a local account.
     pub password: Option<PasswordHash>,
+    /// A picture, or empty.
+    pub avatar_url: String,
+    /// Features switched on or off from the start.
+    pub permissions: BTreeMap<String, bool>,
     /// The present time.
     pub created_at: Timestamp,
 }

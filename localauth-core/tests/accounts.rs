@@ -5,13 +5,9 @@ mod support;
 use futures_util::future::join_all;
 use localauth_core::{
     AddUserError, Denial, NewAccount, Password, PasswordCost, PasswordRejection, RegisterError, Registered,
-    RegistrationMode, Role, SignInError, Status,
+    RegistrationMode, Role, SignInError, Status, UserQuery, UserStore as _,
 };
-use support::{PASSWORD, World, bearer, builder, headers};
-
-fn account(email: &str) -> NewAccount {
-    NewAccount::local(email, Password::new(PASSWORD))
-}
+use support::{PASSWORD, World, account, bearer, builder, headers, nobody};
 
 #[tokio::test]
 async fn the_first_is_admin_in_every_mode_and_the_second_is_not() {
@@ -22,7 +18,7 @@ async fn the_first_is_admin_in_every_mode_and_the_second_is_not() {
     ] {
         let world = World::with(|b| b.registration(mode)).await;
         let first = account("root@example.org");
-        let Registered::SignedIn(first) = world.auth.register(first, "", "").await.unwrap() else {
+        let Registered::SignedIn(first) = world.auth.register(first, &nobody()).await.unwrap() else {
             panic!("the first may come in")
         };
         assert_eq!((first.user.role, first.user.status), (Role::Admin, Status::Active));
@@ -34,8 +30,7 @@ async fn the_first_is_admin_in_every_mode_and_the_second_is_not() {
                     role: Role::Admin,
                     ..account("eve@example.org")
                 },
-                "",
-                "",
+                &nobody(),
             )
             .await;
         match (mode, second) {
@@ -57,10 +52,10 @@ async fn of_fifty_first_registrations_one_is_admin() {
         let world = World::with(|b| b.registration(mode)).await;
         let all = (0..50).map(|n| {
             let auth = world.auth.clone();
-            tokio::spawn(async move { auth.register(account(&format!("u{n}@example.org")), "", "").await })
+            tokio::spawn(async move { auth.register(account(&format!("u{n}@example.org")), &nobody()).await })
         });
         join_all(all).await;
-        let users = world.auth.list_users().await.unwrap();
+        let users = world.auth.list_users(&UserQuery::default()).await.unwrap();
         assert_eq!(users.iter().filter(|u| u.role == Role::Admin).count(), 1, "{mode}");
         if mode != RegistrationMode::Open {
             assert_eq!(users.iter().filter(|u| u.status == Status::Active).count(), 1, "{mode}");
@@ -74,17 +69,17 @@ async fn an_address_is_one_user_however_it_is_spelled() {
     world.user("ada@example.org").await;
     let again = world
         .auth
-        .register(account("  ADA@Example.org "), "", "")
+        .register(account("  ADA@Example.org "), &nobody())
         .await
         .unwrap();
-    assert!(matches!(again, Registered::EmailTaken));
+    assert!(matches!(again, Registered::EmailTaken { would_wait: false }));
     assert!(matches!(
         world.auth.add_user(account("Ada@EXAMPLE.org")).await,
         Err(AddUserError::EmailTaken)
     ));
     world
         .auth
-        .sign_in(" ADA@example.ORG", Password::new(PASSWORD), "", "")
+        .sign_in(" ADA@example.ORG", Password::new(PASSWORD), &nobody())
         .await
         .unwrap();
 }
@@ -94,16 +89,16 @@ async fn what_is_not_an_account_is_refused_with_a_reason() {
     let world = World::new().await;
     let weak = NewAccount::local("a@example.org", Password::new("short"));
     assert!(matches!(
-        world.auth.register(weak, "", "").await,
+        world.auth.register(weak, &nobody()).await,
         Err(RegisterError::Password(PasswordRejection::TooShort))
     ));
     let told = NewAccount {
         acknowledge_weak: true,
         ..NewAccount::local("a@example.org", Password::new("short"))
     };
-    world.auth.register(told, "", "").await.unwrap();
+    world.auth.register(told, &nobody()).await.unwrap();
     assert!(matches!(
-        world.auth.register(account("nobody"), "", "").await,
+        world.auth.register(account("nobody"), &nobody()).await,
         Err(RegisterError::Email(_))
     ));
     let named = NewAccount {
@@ -111,15 +106,18 @@ async fn what_is_not_an_account_is_refused_with_a_reason() {
         ..account("b@example.org")
     };
     assert!(matches!(
-        world.auth.register(named, "", "").await,
+        world.auth.register(named, &nobody()).await,
         Err(RegisterError::Name)
     ));
     let off = World::with(|b| b.local_auth(false)).await;
     assert!(matches!(
-        off.auth.register(account("c@example.org"), "", "").await,
+        off.auth.register(account("c@example.org"), &nobody()).await,
         Err(RegisterError::LocalAuthDisabled)
     ));
-    let closed = off.auth.sign_in("c@example.org", Password::new(PASSWORD), "", "").await;
+    let closed = off
+        .auth
+        .sign_in("c@example.org", Password::new(PASSWORD), &nobody())
+        .await;
     assert!(matches!(closed, Err(SignInError::LocalAuthDisabled)));
 }
 
@@ -130,10 +128,10 @@ async fn sign_in_tells_the_status_only_after_the_right_password() {
     let ada = world.user("ada@example.org").await;
     let try_with = |email: &'static str, password: &'static str| {
         let auth = world.auth.clone();
-        async move { auth.sign_in(email, Password::new(password), "", "").await.map(drop) }
+        async move { auth.sign_in(email, Password::new(password), &nobody()).await.map(drop) }
     };
     for status in [Status::Active, Status::Pending, Status::Disabled] {
-        world.auth.set_status(ada.id, status).await.unwrap();
+        world.store.set_status(ada.id, status).await.unwrap();
         for (email, password) in [
             ("ada@example.org", "wrong"),
             ("nobody@example.org", PASSWORD),
@@ -155,21 +153,17 @@ async fn sign_in_tells_the_status_only_after_the_right_password() {
 async fn signing_out_ends_that_session_and_no_other() {
     let world = World::new().await;
     world.user("ada@example.org").await;
-    let sign_in = || world.auth.sign_in("ada@example.org", Password::new(PASSWORD), "", "");
-    let (one, two) = (sign_in().await.unwrap(), sign_in().await.unwrap());
-    assert_ne!(one.token.expose(), two.token.expose());
+    let one = world.session("ada@example.org").await;
+    let two = world.session("ada@example.org").await;
+    assert_ne!(one, two);
     let by_cookie = |token: &str| headers(&[("cookie", &format!("session={token}"))]);
-    let identity = world.auth.authenticate(&by_cookie(one.token.expose())).await.unwrap();
-    world.auth.sign_out(&identity).await.unwrap();
+    let caller = world.by(&one).await;
+    world.auth.sign_out(&caller).await.unwrap();
     assert_eq!(
-        world
-            .auth
-            .authenticate(&by_cookie(one.token.expose()))
-            .await
-            .unwrap_err(),
+        world.auth.authenticate(&by_cookie(&one)).await.unwrap_err(),
         Denial::InvalidSession
     );
-    world.auth.authenticate(&by_cookie(two.token.expose())).await.unwrap();
+    world.auth.authenticate(&by_cookie(&two)).await.unwrap();
 }
 
 #[tokio::test]
@@ -179,7 +173,7 @@ async fn a_new_password_ends_all_sessions_and_keeps_keys() {
     let key = world.key(&ada).await;
     let session = world
         .auth
-        .sign_in("ada@example.org", Password::new(PASSWORD), "", "")
+        .sign_in("ada@example.org", Password::new(PASSWORD), &nobody())
         .await
         .unwrap();
     world.auth.authenticate(&bearer(session.token.expose())).await.unwrap();
@@ -202,13 +196,13 @@ async fn a_new_password_ends_all_sessions_and_keeps_keys() {
     assert!(
         world
             .auth
-            .sign_in("ada@example.org", Password::new(PASSWORD), "", "")
+            .sign_in("ada@example.org", Password::new(PASSWORD), &nobody())
             .await
             .is_err()
     );
     world
         .auth
-        .sign_in("ada@example.org", Password::new(new), "", "")
+        .sign_in("ada@example.org", Password::new(new), &nobody())
         .await
         .unwrap();
     assert!(
@@ -227,7 +221,7 @@ async fn a_session_ends_after_thirty_days() {
     world.user("ada@example.org").await;
     let session = world
         .auth
-        .sign_in("ada@example.org", Password::new(PASSWORD), "", "")
+        .sign_in("ada@example.org", Password::new(PASSWORD), &nobody())
         .await
         .unwrap();
     world
@@ -257,8 +251,14 @@ async fn a_hash_with_old_parameters_is_replaced_at_sign_in() {
         .password_cost(dearer)
         .build()
         .unwrap();
-    let sign_in = |password| auth.sign_in("ada@example.org", Password::new(password), "", "");
-    let stored = || async { world.auth.list_users().await.unwrap()[0].password.clone().unwrap() };
+    let nobody = nobody();
+    let sign_in = |password| auth.sign_in("ada@example.org", Password::new(password), &nobody);
+    let stored = || async {
+        world.auth.list_users(&UserQuery::default()).await.unwrap()[0]
+            .password
+            .clone()
+            .unwrap()
+    };
     assert!(sign_in("wrong").await.is_err());
     assert_eq!(stored().await, before);
     sign_in(PASSWORD).await.unwrap();

@@ -2,7 +2,7 @@
 
 mod support;
 
-use localauth_core::{Period, UsageEvent, UsageSource};
+use localauth_core::{Period, UsageEvent, UsageFilter, UsageSource};
 use support::World;
 
 fn event(world: &World, user: &localauth_core::User, tokens: u64) -> UsageEvent {
@@ -29,14 +29,18 @@ async fn a_report_has_everything_recorded_before_it() {
         world.auth.record_usage(event(&world, &ada, n % 7));
     }
     world.auth.record_usage(event(&world, &bob, 5));
-    let report = world.auth.usage_report(Period::Day, Some(ada.id)).await.unwrap();
+    let report = world
+        .auth
+        .usage_report(Period::Day, UsageFilter::of_user(ada.id))
+        .await
+        .unwrap();
     assert_eq!(report.totals.requests, 2_500);
     assert_eq!(report.totals.prompt_tokens, (0..2_500_u64).map(|n| n % 7).sum());
     assert_eq!(report.rows.len(), 1);
     assert_eq!(
         world
             .auth
-            .usage_report(Period::All, None)
+            .usage_report(Period::All, UsageFilter::default())
             .await
             .unwrap()
             .totals
@@ -56,7 +60,11 @@ async fn an_outage_loses_nothing() {
         world.auth.record_usage(twice.clone());
     }
     world.store.set_outage(false);
-    let report = world.auth.usage_report(Period::Month, None).await.unwrap();
+    let report = world
+        .auth
+        .usage_report(Period::Month, UsageFilter::default())
+        .await
+        .unwrap();
     assert_eq!(
         (report.totals.requests, report.totals.prompt_tokens),
         (1, 3),

@@ -5,16 +5,22 @@
     expect(dead_code, unused_variables, reason = "without a driver nothing is ever connected")
 )]
 
+mod attempts;
+mod audit;
 mod connect;
 mod entity;
 mod error;
+mod holder;
+mod invites;
 mod keys;
+mod lock;
 mod migration;
 #[cfg(feature = "sqlite")]
 mod own_secret;
 mod portion;
 mod sessions;
 mod settings;
+mod shared_keys;
 mod sql_store;
 mod text;
 mod usage;

@@ -18,6 +18,11 @@ pub(crate) fn portions<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// How many rows are wanted, as databases count them.
+pub(crate) fn limit(most: usize) -> u64 {
+    i64::try_from(most).unwrap_or(i64::MAX).unsigned_abs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

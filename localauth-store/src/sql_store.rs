@@ -6,8 +6,8 @@ use std::time::Duration;
 use localauth_core::{Epoch, StoreError};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, QuerySelect as _,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 
 use crate::entity::epoch;
@@ -140,6 +140,18 @@ pub(crate) async fn next_epoch(transaction: &DatabaseTransaction) -> Result<Epoc
         .await?
         .ok_or(Failure::Broken("the epoch's counter is gone"))?;
     Ok(epoch::from_column(row.try_get_by_index(0)?)?)
+}
+
+/// Holds the lock of [`next_epoch`] until the transaction ends, without taking an epoch: for what changes nobody's
+/// rights, but must not happen beside something that does.
+pub(crate) async fn hold_epoch(transaction: &DatabaseTransaction) -> Result<(), Failure> {
+    // SQLite passes the lock over: a transaction that may write is alone there anyway.
+    epoch::Entity::find_by_id(epoch::ONLY)
+        .lock_exclusive()
+        .one(transaction)
+        .await?
+        .map(|_| ())
+        .ok_or(Failure::Broken("the epoch's counter is gone"))
 }
 
 impl fmt::Debug for SqlStore {

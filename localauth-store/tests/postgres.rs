@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Temporary, add, event, failure, shared};
 use localauth_core::{
-    Entropy as _, Epoch, FirstUser, OsEntropy, PasswordHash, StoreErrorKind, UsageSink as _, UserStore as _,
+    Admission, Entropy as _, Epoch, FirstUser, OsEntropy, PasswordHash, StoreErrorKind, UsageSink as _, UserStore as _,
 };
 use localauth_store::{ConnectErrorKind, ConnectOptions, connect};
 use sea_orm::sqlx::postgres::PgConnectOptions;
@@ -102,6 +102,11 @@ mod contract {
     localauth_core::store_contract!(fresh);
 }
 
+mod accounts {
+    use super::fresh;
+    crate::common::store_tests!(fresh);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_can_start_at_once() {
     let database = Database::create().await;
@@ -116,6 +121,18 @@ async fn migrations_go_down_and_up_again() {
         query_scalar(names).fetch_all(&mut database.raw().await).await.unwrap()
     };
     shared::migrations_go_down_and_up_again(database.url(), tables).await;
+}
+
+#[tokio::test]
+async fn what_an_older_version_stored_is_there() {
+    let database = Database::create().await;
+    common::upgrade::what_an_older_version_stored_is_there(
+        database.url(),
+        include_str!("upgrade/0001_postgres.sql"),
+        async |statements| database.sql(statements).await,
+        |id| format!("'{id}'"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -252,7 +269,9 @@ async fn a_read_only_database_answers_questions_only() {
         .await;
     let store = connect(&database.url()).await.unwrap();
     assert!(!store.has_users().await.unwrap());
-    let refused = store.insert_user(common::new_user("ada"), FirstUser::AsGiven).await;
+    let refused = store
+        .insert_user(common::new_user("ada"), Admission::new(FirstUser::AsGiven))
+        .await;
     assert_eq!(failure(refused), StoreErrorKind::ReadOnly);
 }
 
@@ -303,7 +322,7 @@ async fn a_change_that_has_to_wait_is_unavailable_in_time() {
         .unwrap();
     let hash = PasswordHash::from_stored("late");
     assert_eq!(
-        failure(hasty.set_password(user.id, &hash).await),
+        failure(hasty.set_password(user.id, None, &hash).await),
         StoreErrorKind::Unavailable
     );
     assert_eq!(

@@ -7,12 +7,11 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Temporary, add, event, failure, shared};
 use localauth_core::{
-    FirstUser, Role, SessionStore as _, StoreErrorKind, UsageReader as _, UsageSink as _, UserStore as _,
+    Admission, FirstUser, Role, SessionStore as _, StoreErrorKind, UsageReader as _, UsageSink as _, UserStore as _,
 };
 use localauth_store::{ConnectErrorKind, ConnectOptions, connect};
 use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection, query_scalar};
@@ -43,9 +42,18 @@ mod contract {
     localauth_core::store_contract!(fresh);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_database_in_memory_keeps_the_contract() {
-    localauth_core::contract::run(|| async { Arc::new(connect("sqlite::memory:").await.unwrap()) }).await;
+async fn in_memory() -> Temporary {
+    Temporary::new(connect("sqlite::memory:").await.unwrap(), ())
+}
+
+mod contract_in_memory {
+    use super::in_memory;
+    localauth_core::store_contract!(in_memory);
+}
+
+mod accounts {
+    use super::fresh;
+    crate::common::store_tests!(fresh);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -63,6 +71,19 @@ async fn migrations_go_down_and_up_again() {
         query_scalar(names).fetch_all(&mut raw(&url).await).await.unwrap()
     };
     shared::migrations_go_down_and_up_again(url.clone(), tables).await;
+}
+
+#[tokio::test]
+async fn what_an_older_version_stored_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("{}?mode=rwc", url(&folder));
+    common::upgrade::what_an_older_version_stored_is_there(
+        url.clone(),
+        include_str!("upgrade/0001_sqlite.sql"),
+        async |statement| sql(&url, statement).await,
+        |id| format!("x'{}'", id.replace('-', "")),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -139,7 +160,9 @@ async fn a_locked_database_is_unavailable_in_time() {
     let hasty = hasty.connect().await.unwrap();
     let mut other = raw(&url(&folder)).await;
     other.execute("BEGIN IMMEDIATE").await.unwrap();
-    let refused = hasty.insert_user(common::new_user("bob"), FirstUser::AsGiven).await;
+    let refused = hasty
+        .insert_user(common::new_user("bob"), Admission::new(FirstUser::AsGiven))
+        .await;
     assert_eq!(failure(refused), StoreErrorKind::Unavailable);
     assert_eq!(
         failure(hasty.record_usage(&[event(&user)]).await),
@@ -182,7 +205,7 @@ async fn two_servers_can_share_a_file() {
         let rows = store.usage(shared::ALL).await.unwrap();
         assert_eq!(rows.len(), 50);
         assert!(rows.iter().all(|row| row.totals.requests == 5));
-        let users = store.list_users().await.unwrap();
+        let users = common::all_users(&store).await;
         assert_eq!(users.iter().filter(|u| u.role == Role::Admin).count(), 1);
     }
 }
@@ -239,7 +262,7 @@ async fn what_was_answered_outlives_a_kill() {
             "{id} is lost"
         );
     }
-    let users = store.list_users().await.unwrap();
+    let users = common::all_users(&store).await;
     let epochs = store.changes_since(localauth_core::Epoch::default()).await.unwrap();
     assert_eq!(users.len(), epochs.len());
     add(&store, "after").await;
@@ -342,11 +365,10 @@ async fn an_event_takes_little_room() {
 #[tokio::test]
 async fn the_secret_beside_the_file_stays_the_same() {
     use localauth_core::{Auth, NewAccount, NewKey, Password, SettingStore as _};
-    use std::os::unix::fs::PermissionsExt as _;
 
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/own.db", folder.path().display());
-    let secret = folder.path().join("own.db.secret");
+    let url = url(&folder);
+    let secret = folder.path().join("localauth.db.secret");
     let store = localauth_store::connect(&url).await.unwrap();
     assert!(!secret.exists(), "made only when it is asked for");
     let auth = Auth::builder(store.clone()).build().unwrap();

@@ -1,5 +1,6 @@
 //! Who the request comes from, as layers and handlers see it.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -13,11 +14,16 @@ use localauth_core::{Denial, Identity, UserId};
 pub struct CurrentUser {
     identity: Arc<Identity>,
     rule: Option<Arc<Rule>>,
+    address: Option<IpAddr>,
 }
 
 impl CurrentUser {
-    pub(crate) const fn new(identity: Arc<Identity>) -> Self {
-        Self { identity, rule: None }
+    pub(crate) const fn new(identity: Arc<Identity>, address: Option<IpAddr>) -> Self {
+        Self {
+            identity,
+            rule: None,
+            address,
+        }
     }
 
     /// The user's id.
@@ -28,6 +34,11 @@ impl CurrentUser {
     /// The identity, to keep.
     pub const fn identity(&self) -> &Arc<Identity> {
         &self.identity
+    }
+
+    /// Where the request comes from, when the server said. See [`PeerAddress`](crate::PeerAddress).
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// The rule of the route table that let the request through, when a [`RoutePolicy`](crate::RoutePolicy) decided.

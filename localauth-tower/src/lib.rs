@@ -61,22 +61,29 @@
 //! |---|---|
 //! | none | the layers, for any tower service |
 //! | `axum` | [`CurrentUser`] and `Option<CurrentUser>` as extractors |
-//! | `api` | `api::router`: register, sign in, API keys, usage over REST |
+//! | `api` | `api::router`: accounts over REST |
+//! | `oauth` | `oauth`: sign-in with GitHub and OpenID Connect |
 #![deny(missing_docs)]
 
 #[cfg(feature = "api")]
 pub mod api;
+mod client;
 mod current_user;
 #[cfg(feature = "axum")]
 mod extract;
 mod gate;
 mod meter_usage;
+#[cfg(feature = "oauth")]
+pub mod oauth;
 mod reject;
 mod require_admin;
 mod require_auth;
 mod require_feature;
 mod route_policy;
 
+#[cfg(feature = "api")]
+pub use client::Site;
+pub use client::{PeerAddress, Proxies};
 pub use current_user::CurrentUser;
 #[cfg(feature = "axum")]
 pub use extract::NoUser;

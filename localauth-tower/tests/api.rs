@@ -6,7 +6,9 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use localauth_core::policy::{Access, RouteTable};
-use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCost, RegistrationMode, Role};
+use localauth_core::{
+    Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCost, RegistrationMode, Role, UserQuery,
+};
 use localauth_tower::api;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -43,21 +45,21 @@ impl Answer {
 
 impl Server {
     fn new(mode: RegistrationMode) -> Self {
+        Self::limited(mode, false)
+    }
+
+    /// With the limits of attempts or without: most tests are not about them.
+    fn limited(mode: RegistrationMode, limits: bool) -> Self {
         let store = MemoryStore::new();
         let auth = Auth::builder(store.clone())
             .password_cost(PasswordCost::INSECURE)
             .registration(mode)
             .shared_key("shared-secret-key")
+            .attempt_limits(limits)
             .build()
             .unwrap();
         let app = api::router(&auth);
         Self { auth, store, app }
-    }
-
-    /// A fresh limiter: most tests are not about it.
-    fn rested(&mut self) -> &mut Self {
-        self.app = api::router(&self.auth);
-        self
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
@@ -194,7 +196,7 @@ async fn the_walk_register_key_use_revoke() {
 
 #[tokio::test]
 async fn registration_and_sign_in_answer_as_the_contract_says() {
-    let mut server = Server::new(RegistrationMode::Approval);
+    let server = Server::new(RegistrationMode::Approval);
     server.register("root@example.org").await.expect(201);
     let pending = server.register("ada@example.org").await.expect(200);
     assert_eq!(pending.body["pending"], true);
@@ -205,7 +207,6 @@ async fn registration_and_sign_in_answer_as_the_contract_says() {
     );
     assert!(!taken.headers.contains_key("set-cookie"));
 
-    server.rested();
     let login = |email: &str, password: &str| json!({"email": email, "password": password});
     let send = async |server: &Server, body: Value| server.send("POST", "/api/auth/login", &[], Some(body)).await;
     let unknown = send(&server, login("nobody@example.org", PASSWORD)).await.expect(401);
@@ -221,10 +222,9 @@ async fn registration_and_sign_in_answer_as_the_contract_says() {
         json!({"email": "a@b.c"}),
         json!({"email": "", "password": ""}),
     ] {
-        let answer = send(server.rested(), missing).await.expect(400);
+        let answer = send(&server, missing).await.expect(400);
         assert_eq!(answer.body, json!({"error": "email and password are required"}));
     }
-    server.rested();
     let weak = json!({"email": "bob@example.org", "password": "hunter2"});
     let weak = server
         .send("POST", "/api/auth/register", &[], Some(weak))
@@ -248,7 +248,7 @@ async fn registration_and_sign_in_answer_as_the_contract_says() {
 
 #[tokio::test]
 async fn the_sixth_attempt_in_a_minute_waits() {
-    let server = Server::new(RegistrationMode::Open);
+    let server = Server::limited(RegistrationMode::Open, true);
     for n in 0..5 {
         server.register(&format!("u{n}@example.org")).await.expect(201);
     }
@@ -262,20 +262,23 @@ async fn the_sixth_attempt_in_a_minute_waits() {
         .send("POST", "/api/auth/login", &forged, Some(body))
         .await
         .expect(429);
-    assert_eq!(server.auth.list_users().await.unwrap().len(), 5);
+    assert_eq!(server.auth.list_users(&UserQuery::default()).await.unwrap().len(), 5);
 }
 
 #[tokio::test]
 async fn another_site_cannot_act_in_a_browsers_name() {
-    let mut server = Server::new(RegistrationMode::Open);
+    let server = Server::new(RegistrationMode::Open);
     let session = server.register("root@example.org").await.expect(201).session();
-    server.rested();
     let cookie = format!("session={session}");
     let body = || Some(json!({"name": "evil"}));
     for foreign in [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
         ("origin", "https://evil.example"),
+        ("origin", "https://127.0.0.1:8080"),
+        ("origin", "http://127.0.0.1:8081"),
+        ("origin", "http://127.0.0.1"),
+        ("origin", "null"),
     ] {
         let headers = [("cookie", cookie.as_str()), ("host", "127.0.0.1:8080"), foreign];
         let answer = server
@@ -289,11 +292,17 @@ async fn another_site_cannot_act_in_a_browsers_name() {
             .await
             .expect(403);
     }
-    let same = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
-    server
-        .send("POST", "/api/auth/api-keys", &same, body())
-        .await
-        .expect(201);
+    for own in [
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
+        ("origin", "http://127.0.0.1:8080"),
+    ] {
+        let same = [("cookie", cookie.as_str()), ("host", "127.0.0.1:8080"), own];
+        server
+            .send("POST", "/api/auth/api-keys", &same, body())
+            .await
+            .expect(201);
+    }
     // A header that is no credential vouches for nothing: the cookie beside it does not count.
     for junk in [
         ("authorization", "x"),
@@ -326,7 +335,7 @@ async fn another_site_cannot_act_in_a_browsers_name() {
 
 #[tokio::test]
 async fn bad_bodies_get_a_clear_answer() {
-    let mut server = Server::new(RegistrationMode::Open);
+    let server = Server::new(RegistrationMode::Open);
     let send = |app: Router, kind: &'static str, body: Vec<u8>| async move {
         let request = Request::post("/api/auth/login")
             .header("content-type", kind)
@@ -343,7 +352,7 @@ async fn bad_bodies_get_a_clear_answer() {
         ("application/json", vec![b' '; 70_000], 413),
     ];
     for (kind, body, status) in cases {
-        let app = server.rested().app.clone();
+        let app = server.app.clone();
         assert_eq!(send(app, kind, body).await, status);
     }
 }

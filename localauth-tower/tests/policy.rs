@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Empty;
 use localauth_core::policy::{Access, RouteTable, openai_routes};
-use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCost, Role, Status};
+use localauth_core::{Auth, Caller, MemoryStore, NewAccount, NewKey, Password, PasswordCost, Role, Status};
 use localauth_tower::{RequireAdmin, RequireAuth, RequireFeature, RoutePolicy};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -33,7 +33,9 @@ async fn callers() -> Callers {
         );
         let user = auth.add_user(NewAccount { role, ..account }).await.unwrap();
         if name == "disabled" {
-            auth.set_status(user.id, Status::Disabled).await.unwrap();
+            auth.set_status(&Caller::operator(), user.id, Status::Disabled)
+                .await
+                .unwrap();
         }
         let key = auth.create_key(user.id, NewKey::named(name)).await.unwrap().plain;
         all.push((name, Some(key.expose().to_owned())));

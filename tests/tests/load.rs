@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use localauth_core::{Auth, NewAccount, Password, PasswordCost, RegistrationMode, Role, ServerSecret};
+use localauth_core::{
+    Auth, Caller, NewAccount, Password, PasswordCost, RegistrationMode, Role, ServerSecret, UserQuery,
+};
 use localauth_tests::{PASSWORD, Person, Postgres, Server, sqlite};
 use reqwest::Client;
 use serde_json::json;
@@ -75,6 +77,7 @@ async fn fifty_at_once(url: &str) {
             .secret(ServerSecret::new(&[1; 32]).unwrap())
             .password_cost(PasswordCost::INSECURE)
             .registration(RegistrationMode::Open)
+            .attempt_limits(false)
             .build()
             .unwrap();
         nodes.push(auth);
@@ -83,13 +86,13 @@ async fn fifty_at_once(url: &str) {
         let auth = nodes[n % 2].clone();
         tokio::spawn(async move {
             let account = NewAccount::local(format!("u{n}@example.org"), Password::new(PASSWORD));
-            auth.register(account, "", "").await.unwrap();
+            auth.register(account, &Caller::operator()).await.unwrap();
         })
     });
     for registered in join_all(all).await {
         registered.unwrap();
     }
-    let users = nodes[0].list_users().await.unwrap();
+    let users = nodes[0].list_users(&UserQuery::default()).await.unwrap();
     assert_eq!(users.len(), 50);
     assert_eq!(users.iter().filter(|u| u.role == Role::Admin).count(), 1);
 }

@@ -5,25 +5,27 @@
 //! database this is where a row becomes a type and back.
 
 mod columns;
+mod rows;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use localauth_core::{
-    ApiKey, Email, Epoch, KeyId, ModelAllowList, PasswordHash, Provider, PublicId, Role, Session, SessionId, Status,
-    StoredDigest, Timestamp, User, UserId,
-};
+use localauth_core::Epoch;
 use serde::{Deserialize, Serialize};
 
+use self::rows::{DeletedRow, IdentityRow, InviteRow, KeyRow, SessionRow, SharedKeyRow, UserRow};
 use crate::tables::Tables;
 
 /// The tables as they are written: for people to read as well.
 pub(crate) fn to_json(tables: &Tables) -> serde_json::Result<Vec<u8>> {
     let mut json = serde_json::to_vec_pretty(&File {
-        format: Format::One,
+        format: Format::Two,
         epoch: tables.epoch.0,
-        users: tables.users.iter().cloned().map(UserRow).collect(),
-        keys: tables.keys.iter().cloned().map(KeyRow).collect(),
-        sessions: tables.sessions.iter().cloned().map(SessionRow).collect(),
+        shared_epoch: tables.shared_epoch.0,
+        users: written(&tables.users),
+        deleted: written(&tables.deleted),
+        identities: written(&tables.identities),
+        keys: written(&tables.keys),
+        sessions: written(&tables.sessions),
+        invites: written(&tables.invites),
+        shared_keys: written(&tables.shared_keys),
     })?;
     json.push(b'\n');
     Ok(json)
@@ -34,10 +36,23 @@ pub(crate) fn from_json(json: &[u8]) -> serde_json::Result<Tables> {
     let file: File = serde_json::from_slice(json)?;
     Ok(Tables {
         epoch: Epoch(file.epoch),
-        users: file.users.into_iter().map(|UserRow(user)| user).collect(),
-        keys: file.keys.into_iter().map(|KeyRow(key)| key).collect(),
-        sessions: file.sessions.into_iter().map(|SessionRow(session)| session).collect(),
+        shared_epoch: Epoch(file.shared_epoch),
+        users: read(file.users),
+        deleted: read(file.deleted),
+        identities: read(file.identities),
+        keys: read(file.keys),
+        sessions: read(file.sessions),
+        invites: read(file.invites),
+        shared_keys: read(file.shared_keys),
     })
+}
+
+fn written<T: Clone, R: From<T>>(all: &[T]) -> Vec<R> {
+    all.iter().cloned().map(R::from).collect()
+}
+
+fn read<R: Into<T>, T>(rows: Vec<R>) -> Vec<T> {
+    rows.into_iter().map(R::into).collect()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,139 +60,185 @@ pub(crate) fn from_json(json: &[u8]) -> serde_json::Result<Tables> {
 struct File {
     format: Format,
     epoch: u64,
+    shared_epoch: u64,
     users: Vec<UserRow>,
+    deleted: Vec<DeletedRow>,
+    identities: Vec<IdentityRow>,
     keys: Vec<KeyRow>,
     sessions: Vec<SessionRow>,
+    invites: Vec<InviteRow>,
+    shared_keys: Vec<SharedKeyRow>,
 }
 
-/// Tells this file from others, and from those of versions to come.
+/// Tells this file from others, and from those of other versions: of these none is read.
 #[derive(Serialize, Deserialize)]
 enum Format {
-    #[serde(rename = "localauth custom-store 1")]
-    One,
-}
-
-#[derive(Serialize, Deserialize)]
-struct UserRow(#[serde(with = "UserFields")] User);
-
-#[derive(Serialize, Deserialize)]
-struct KeyRow(#[serde(with = "KeyFields")] ApiKey);
-
-#[derive(Serialize, Deserialize)]
-struct SessionRow(#[serde(with = "SessionFields")] Session);
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "User", deny_unknown_fields)]
-struct UserFields {
-    #[serde(with = "columns::text")]
-    id: UserId,
-    #[serde(with = "columns::text")]
-    email: Email,
-    name: String,
-    avatar_url: String,
-    #[serde(with = "columns::text")]
-    role: Role,
-    #[serde(with = "columns::text")]
-    status: Status,
-    #[serde(with = "columns::text")]
-    provider: Provider,
-    #[serde(with = "columns::password")]
-    password: Option<PasswordHash>,
-    permissions: BTreeMap<String, bool>,
-    #[serde(with = "ModelsFields")]
-    models: ModelAllowList,
-    created_at: Timestamp,
-    #[serde(with = "EpochNumber")]
-    epoch: Epoch,
-    #[serde(with = "EpochNumber")]
-    sign_in_epoch: Epoch,
-}
-
-/// Whole numbers up to 2^64, which JavaScript's are not: do not hand them to a browser like this.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Epoch")]
-struct EpochNumber(u64);
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "ModelAllowList", deny_unknown_fields)]
-struct ModelsFields {
-    enabled: bool,
-    models: BTreeSet<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "ApiKey", deny_unknown_fields)]
-struct KeyFields {
-    #[serde(with = "columns::text")]
-    id: KeyId,
-    #[serde(with = "columns::text")]
-    public_id: PublicId,
-    #[serde(with = "columns::text")]
-    user_id: UserId,
-    name: String,
-    #[serde(with = "columns::digest")]
-    digest: StoredDigest,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
-    last_used_at: Option<Timestamp>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Session", deny_unknown_fields)]
-struct SessionFields {
-    #[serde(with = "columns::text")]
-    id: SessionId,
-    #[serde(with = "columns::text")]
-    user_id: UserId,
-    #[serde(with = "columns::digest")]
-    digest: StoredDigest,
-    #[serde(with = "EpochNumber")]
-    sign_in_epoch: Epoch,
-    created_at: Timestamp,
-    expires_at: Timestamp,
-    ip: String,
-    user_agent: String,
+    #[serde(rename = "localauth custom-store 2")]
+    Two,
 }
 
 #[cfg(test)]
 mod tests {
-    use localauth_core::{FirstUser, InsertUser, NewUser, OsEntropy, UserStore as _};
+    use localauth_core::{
+        ApiKey, AuditActor, Digest, ExternalIdentity, Invite, InviteId, KeyId, KeyScope, ModelAllowList, NewUser,
+        OsEntropy, PreviousSecret, PreviousToken, Provider, Role, SecretVersion, Session, SessionId, SharedKey,
+        SharedKeyId, Status, StoredDigest, Timestamp, User, UserId,
+    };
 
     use super::*;
-    use crate::FileStore;
+    use crate::tables::{Deleted, Identity};
 
-    /// What no method of the store sets yet comes back too, and the extremes of every number.
-    #[tokio::test]
-    async fn every_column_comes_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = FileStore::open(folder.path().join("users.json")).unwrap();
-        let at = Timestamp::from_millis(-1);
+    const AT: Timestamp = Timestamp::from_millis(-1);
+
+    fn digest(n: u8) -> StoredDigest {
+        StoredDigest {
+            version: SecretVersion(u32::MAX),
+            digest: Digest::from_bytes([n; 32]),
+        }
+    }
+
+    fn user() -> User {
         let new = NewUser {
-            id: UserId::generate(at, &OsEntropy).unwrap(),
+            id: UserId::generate(AT, &OsEntropy).unwrap(),
             email: "zoë@example.org".parse().unwrap(),
             name: "\u{0}\u{10ffff}\"".to_owned(),
             role: Role::User,
             status: Status::Pending,
-            provider: Provider::Oidc,
+            provider: Provider::Service,
             password: None,
-            created_at: Timestamp::MAX,
-        };
-        let InsertUser::Inserted(user) = store.insert_user(new, FirstUser::AsGiven).await.unwrap() else {
-            panic!("taken");
-        };
-        let mut tables = Tables::clone(&store.read());
-        tables.epoch = Epoch(u64::MAX);
-        tables.users = vec![User {
             avatar_url: "https://example.org/zoë.png".to_owned(),
             permissions: [("chat".to_owned(), false), ("images".to_owned(), true)].into(),
+            created_at: Timestamp::MAX,
+        };
+        User {
             models: ModelAllowList {
                 enabled: true,
                 models: ["llama".to_owned()].into(),
             },
-            epoch: Epoch(u64::MAX - 1),
-            ..user
-        }];
+            ..User::from_new(new, Epoch(u64::MAX - 1))
+        }
+    }
+
+    fn key(user_id: UserId) -> ApiKey {
+        ApiKey {
+            id: KeyId::generate(AT, &OsEntropy).unwrap(),
+            public_id: "abcdefghijklmnopqr".parse().unwrap(),
+            user_id,
+            name: String::new(),
+            digest: digest(1),
+            created_at: AT,
+            expires_at: Some(AT),
+            revoked_at: Some(AT),
+            last_used_at: Some(AT),
+            last_used_ip: "::1".to_owned(),
+            scope: KeyScope {
+                models: Some(["llama".to_owned()].into()),
+                features: Some([].into()),
+                routes: Some(vec!["POST /v1/*".parse().unwrap()]),
+                ips: Some(vec!["10.0.0.0/8".parse().unwrap()]),
+                can_mint: true,
+            },
+            parent_id: Some(KeyId::generate(AT, &OsEntropy).unwrap()),
+            previous: Some(PreviousSecret {
+                digest: digest(2),
+                until: AT,
+                last_used_at: Some(AT),
+                last_used_ip: "::2".to_owned(),
+            }),
+        }
+    }
+
+    fn session(user_id: UserId, key: &ApiKey) -> Session {
+        Session {
+            id: SessionId::generate(AT, &OsEntropy).unwrap(),
+            user_id,
+            digest: digest(3),
+            previous: Some(PreviousToken {
+                digest: digest(4),
+                until: AT,
+            }),
+            renewed_at: AT,
+            sign_in_epoch: Epoch(7),
+            created_at: AT,
+            expires_at: Timestamp::MAX,
+            last_seen_at: AT,
+            ip: "::1".to_owned(),
+            user_agent: "a browser".to_owned(),
+            impersonator_epoch: Epoch(3),
+            key_id: Some(key.id),
+            shared_key: Some(digest(5)),
+            impersonator: Some(AuditActor {
+                id: UserId::SHARED,
+                name: "an administrator".to_owned(),
+            }),
+        }
+    }
+
+    #[test]
+    fn every_column_comes_back() {
+        let ada = user();
+        let (id, key) = (ada.id, key(ada.id));
+        // With all that may be missing, and without.
+        let plain_key = ApiKey {
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            scope: KeyScope::default(),
+            parent_id: None,
+            previous: None,
+            ..key.clone()
+        };
+        let session = session(id, &key);
+        let plain_session = Session {
+            previous: None,
+            key_id: None,
+            shared_key: None,
+            impersonator: None,
+            impersonator_epoch: Epoch::default(),
+            ..session.clone()
+        };
+        let open = Invite {
+            id: InviteId::generate(AT, &OsEntropy).unwrap(),
+            digest: digest(6),
+            code_prefix: "abc".to_owned(),
+            created_by: UserId::SHARED,
+            created_at: AT,
+            expires_at: Timestamp::MAX,
+            used_at: None,
+            used_by: None,
+        };
+        let used = Invite {
+            used_at: Some(AT),
+            used_by: Some(id),
+            ..open.clone()
+        };
+        let tables = Tables {
+            epoch: Epoch(u64::MAX),
+            shared_epoch: Epoch(8),
+            users: vec![ada],
+            deleted: vec![Deleted {
+                id: UserId::generate(AT, &OsEntropy).unwrap(),
+                epoch: Epoch(9),
+                at: AT,
+            }],
+            identities: vec![Identity {
+                user_id: id,
+                external: ExternalIdentity {
+                    provider: Provider::Github,
+                    subject: "17".to_owned(),
+                },
+                linked_at: AT,
+            }],
+            keys: vec![key, plain_key],
+            sessions: vec![session, plain_session],
+            invites: vec![open, used],
+            shared_keys: vec![SharedKey {
+                id: SharedKeyId::generate(AT, &OsEntropy).unwrap(),
+                digest: digest(7),
+                masked: "sk-…cdef".to_owned(),
+                created_at: AT,
+            }],
+        };
         assert!(from_json(&to_json(&tables).unwrap()).unwrap() == tables);
     }
 }

@@ -1,10 +1,12 @@
 //! [`KeyStore`].
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use async_trait::async_trait;
-use localauth_core::{ApiKey, Epoch, InsertKey, KeyId, KeyStore, PublicId, StoreError, Timestamp, User, UserId};
+use localauth_core::{
+    ApiKey, Epoch, InsertKey, KeyId, KeyStore, KeyUse, PreviousSecret, PublicId, StoreError, StoredDigest, Timestamp,
+    User, UserId,
+};
 
 use crate::store::FileStore;
 
@@ -35,12 +37,49 @@ impl KeyStore for FileStore {
         Ok(key.and_then(|key| Some((key.clone(), tables.user(key.user_id)?.clone()))))
     }
 
-    async fn list_keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
+    async fn find_key_by_id(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        Ok(self.read().keys.iter().find(|key| key.id == id).cloned())
+    }
+
+    async fn list_keys(&self, user_id: Option<UserId>) -> Result<Vec<ApiKey>, StoreError> {
         let tables = self.read();
-        let good = |key: &&ApiKey| key.user_id == user_id && key.revoked_at.is_none();
+        let good = |key: &&ApiKey| user_id.is_none_or(|id| key.user_id == id) && key.revoked_at.is_none();
         let mut keys: Vec<ApiKey> = tables.keys.iter().filter(good).cloned().collect();
         keys.sort_unstable_by_key(|key| Reverse((key.created_at, key.id)));
         Ok(keys)
+    }
+
+    async fn rotate_key(
+        &self,
+        owner: Option<UserId>,
+        id: KeyId,
+        digest: StoredDigest,
+        grace_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<(UserId, Epoch)>, StoreError> {
+        self.change(move |tables| {
+            let is_it = |key: &&mut ApiKey| {
+                key.id == id
+                    && key.revoked_at.is_none()
+                    && !key.expires_at.is_some_and(|end| now.is_past(end))
+                    && owner.is_none_or(|owner| key.user_id == owner)
+            };
+            let Some(key) = tables.keys.iter_mut().find(is_it) else {
+                return Ok(None);
+            };
+            key.previous = Some(PreviousSecret {
+                digest: std::mem::replace(&mut key.digest, digest),
+                until: grace_until,
+                last_used_at: None,
+                last_used_ip: String::new(),
+            });
+            let user_id = key.user_id;
+            for session in tables.sessions.iter_mut().filter(|s| s.key_id == Some(id)) {
+                session.expires_at = session.expires_at.min(grace_until);
+            }
+            Ok(tables.change_user(user_id, |_, _| ()).map(|epoch| (user_id, epoch)))
+        })
+        .await
     }
 
     async fn revoke_key(
@@ -66,18 +105,44 @@ impl KeyStore for FileStore {
 
     /// Comes in batches, about once a minute for each key in use, never on the path of a request. No epoch: when a key
     /// was last used is for people to read.
-    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
-        let mut latest: HashMap<KeyId, Timestamp> = HashMap::new();
-        for &(id, at) in used {
-            latest.entry(id).and_modify(|time| *time = at.max(*time)).or_insert(at);
-        }
+    async fn touch_keys(&self, used: &[KeyUse]) -> Result<(), StoreError> {
+        // In the order of keys, so that going through both is quick; and of times, so that the last one stays.
+        let mut used = used.to_vec();
+        used.sort_unstable_by_key(|one| (one.id, one.at));
         self.change(move |tables| {
             for key in &mut tables.keys {
-                // `None` is before every time.
-                key.last_used_at = key.last_used_at.max(latest.get(&key.id).copied());
+                let first = used.partition_point(|one| one.id < key.id);
+                for one in used[first..].iter().take_while(|one| one.id == key.id) {
+                    note(&mut key.last_used_at, &mut key.last_used_ip, one);
+                    if let Some(old) = key.previous.as_mut().filter(|_| one.previous) {
+                        note(&mut old.last_used_at, &mut old.last_used_ip, one);
+                    }
+                }
             }
             Ok(())
         })
         .await
+    }
+
+    /// What has ended takes nothing more from anybody: no epoch. The sessions made from such keys go with them.
+    async fn sweep_keys(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.change(move |tables| {
+            let all = tables.keys.len();
+            let ended = |end: Option<Timestamp>| end.is_some_and(|end| before.is_past(end));
+            tables
+                .keys
+                .retain(|key| !ended(key.revoked_at) && !ended(key.expires_at));
+            tables.end_sessions_without_key();
+            Ok((all - tables.keys.len()) as u64)
+        })
+        .await
+    }
+}
+
+/// Notes a use unless a later one is known. `None` is before every time.
+fn note(last_at: &mut Option<Timestamp>, last_ip: &mut String, one: &KeyUse) {
+    if *last_at < Some(one.at) {
+        *last_at = Some(one.at);
+        last_ip.clone_from(&one.ip);
     }
 }

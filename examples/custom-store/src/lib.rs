@@ -1,4 +1,4 @@
-//! A store of one's own: users, keys and sessions in one JSON file.
+//! A store of one's own: users and all that depends on them in one JSON file.
 //!
 //! To write a store over your own database, read in this order:
 //!
@@ -6,28 +6,36 @@
 //! |---|---|---|
 //! | `store.rs` | [`FileStore`]: what a read and a change are | the connection pool; `begin` … `commit` |
 //! | `tables.rs` | the rows, the one counter of epochs, what must hold | the schema: tables, unique indexes, foreign keys |
-//! | `users.rs`, `keys.rs`, `sessions.rs` | the traits | the statements |
+//! | `users.rs`, `keys.rs`, `sessions.rs`, `invites.rs`, `shared_keys.rs` | the traits | the statements |
 //! | `format.rs` | a row as JSON | a row as columns |
 //! | `file.rs` | replacing a file so that no crash leaves half of it | what the database does for you |
 //! | `wiring.rs` | from stores to an `Auth` | the same |
 //!
 //! `tests/contract.rs` is the file to copy first: it tries on the store every promise that localauth relies on.
 //!
-//! Which traits to write? [`UserStore`], [`KeyStore`] and [`SessionStore`] speak of the same users (a key and a session
-//! are found together with their owner, and ending either moves the owner's epoch), so whoever keeps the users keeps
-//! these three. Usage and settings stand alone, and here stay in a [`MemoryStore`].
+//! Which traits to write? [`UserStore`], [`KeyStore`], [`SessionStore`] and [`InviteStore`] speak of the same users (a
+//! key and a session are found together with their owner, ending either moves the owner's epoch, an invite is consumed
+//! with the registration), so whoever keeps the users keeps these four; and [`SharedKeyStore`], whose epochs the users'
+//! log of changes tells of. The audit log, attempts, usage and settings stand alone, and here stay in a [`MemoryStore`].
+//!
+//! The file says which format it has. One of an earlier format (`localauth custom-store 1`) is refused and left as it is:
+//! an example has no migrations.
 //!
 //! [`UserStore`]: localauth_core::UserStore
 //! [`KeyStore`]: localauth_core::KeyStore
 //! [`SessionStore`]: localauth_core::SessionStore
+//! [`InviteStore`]: localauth_core::InviteStore
+//! [`SharedKeyStore`]: localauth_core::SharedKeyStore
 //! [`MemoryStore`]: localauth_core::MemoryStore
 
 mod error;
 mod file;
 mod format;
+mod invites;
 mod keys;
 mod secret;
 mod sessions;
+mod shared_keys;
 mod store;
 mod tables;
 mod users;

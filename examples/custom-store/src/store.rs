@@ -13,7 +13,7 @@ use crate::error::OpenError;
 use crate::tables::Tables;
 use crate::{file, format};
 
-/// Users, keys and sessions in one JSON file. Clones are handles on the same store.
+/// Users, and all that depends on them, in one JSON file. Clones are handles on the same store.
 ///
 /// The whole file is in memory, and written anew at each change: right for as many users as one would keep in a file
 /// that one can read. One process has it at a time.

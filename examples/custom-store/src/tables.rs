@@ -4,17 +4,45 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::time::Duration;
 
-use localauth_core::{ApiKey, Epoch, Role, Session, Status, User, UserId};
+use localauth_core::{
+    ApiKey, Epoch, ExternalIdentity, Invite, Role, Session, SharedKey, Status, Timestamp, User, UserId,
+};
+
+/// How long a deletion is told of: whoever has not asked for a day begins anew anyway.
+const TOLD_FOR: Duration = Duration::from_hours(24);
 
 /// Everything the store keeps.
 #[derive(Clone, PartialEq, Default)]
 pub(crate) struct Tables {
     /// The greatest epoch given out. Kept by itself: a number must not be given out twice, whatever becomes of users.
     pub(crate) epoch: Epoch,
+    /// The epoch of [`UserId::SHARED`], who is no user but has sessions.
+    pub(crate) shared_epoch: Epoch,
     pub(crate) users: Vec<User>,
+    pub(crate) deleted: Vec<Deleted>,
+    pub(crate) identities: Vec<Identity>,
     pub(crate) keys: Vec<ApiKey>,
     pub(crate) sessions: Vec<Session>,
+    pub(crate) invites: Vec<Invite>,
+    pub(crate) shared_keys: Vec<SharedKey>,
+}
+
+/// What is left of a user: that they are gone, for those who remember them.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Deleted {
+    pub(crate) id: UserId,
+    pub(crate) epoch: Epoch,
+    pub(crate) at: Timestamp,
+}
+
+/// Who a user is at a provider.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Identity {
+    pub(crate) user_id: UserId,
+    pub(crate) external: ExternalIdentity,
+    pub(crate) linked_at: Timestamp,
 }
 
 impl Tables {
@@ -42,6 +70,47 @@ impl Tables {
         Some(epoch)
     }
 
+    /// Moves the epoch of whoever has sessions: a user, or the synthetic administrator.
+    pub(crate) fn change_holder(&mut self, id: UserId) -> Option<Epoch> {
+        if id == UserId::SHARED {
+            self.shared_epoch = self.next_epoch();
+            Some(self.shared_epoch)
+        } else {
+            self.change_user(id, |_, _| ())
+        }
+    }
+
+    /// Deletes a user and what belongs to them. A database does most of it by foreign keys; what it does not is to move
+    /// the epochs of those as whom they acted, so that nobody goes on with such a session from memory.
+    pub(crate) fn delete_user(&mut self, id: UserId, at: Timestamp) -> Option<Epoch> {
+        let position = self.users.iter().position(|user| user.id == id)?;
+        self.users.remove(position);
+        self.identities.retain(|row| row.user_id != id);
+        self.keys.retain(|key| key.user_id != id);
+        self.invites.retain(|invite| invite.created_by != id);
+        for invite in self.invites.iter_mut().filter(|invite| invite.used_by == Some(id)) {
+            invite.used_by = None;
+        }
+        let acted = |session: &Session| session.impersonator.as_ref().is_some_and(|by| by.id == id);
+        let acted_as: HashSet<UserId> = self.sessions.iter().filter(|s| acted(s)).map(|s| s.user_id).collect();
+        self.sessions.retain(|session| session.user_id != id && !acted(session));
+        self.end_sessions_without_key();
+        for other in acted_as {
+            self.change_holder(other);
+        }
+        let epoch = self.next_epoch();
+        self.deleted.retain(|gone| gone.at + TOLD_FOR >= at);
+        self.deleted.push(Deleted { id, epoch, at });
+        Some(epoch)
+    }
+
+    /// After keys were deleted: a session that was made from a key ends with it.
+    pub(crate) fn end_sessions_without_key(&mut self) {
+        let keys: HashSet<_> = self.keys.iter().map(|key| key.id).collect();
+        self.sessions
+            .retain(|session| session.key_id.is_none_or(|key| keys.contains(&key)));
+    }
+
     /// Whether this user is the only administrator who can come in.
     pub(crate) fn is_last_admin(&self, id: UserId) -> bool {
         let active = |user: &&User| user.role == Role::Admin && user.status == Status::Active;
@@ -49,11 +118,21 @@ impl Tables {
         admins.next().is_some_and(|admin| admin.id == id) && admins.next().is_none()
     }
 
+    /// Everybody's present epoch: of users, of those who are gone, and of the synthetic administrator.
+    pub(crate) fn epochs(&self) -> impl Iterator<Item = (UserId, Epoch)> {
+        let users = self.users.iter().map(|user| (user.id, user.epoch));
+        let deleted = self.deleted.iter().map(|gone| (gone.id, gone.epoch));
+        let shared = (self.shared_epoch > Epoch::default()).then_some((UserId::SHARED, self.shared_epoch));
+        users.chain(deleted).chain(shared)
+    }
+
     /// Whether the rows can be: what a schema says with unique indexes and foreign keys. The error says what cannot.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let (users, keys, sessions) = (&self.users, &self.keys, &self.sessions);
         let ids: HashSet<UserId> = users.iter().map(|u| u.id).collect();
-        let epochs_are_past = |u: &User| u.sign_in_epoch <= u.epoch && u.epoch <= self.epoch;
+        let key_ids: HashSet<_> = keys.iter().map(|k| k.id).collect();
+        // The synthetic administrator is no user, but has sessions and acts as others.
+        let known = |id: &UserId| *id == UserId::SHARED || ids.contains(id);
         let must = |holds: bool, broken| if holds { Ok(()) } else { Err(broken) };
 
         must(ids.len() == users.len(), "two users have the same id")?;
@@ -61,9 +140,24 @@ impl Tables {
             unique(users.iter().map(|u| &u.email)),
             "two users have the same address",
         )?;
-        must(unique(users.iter().map(|u| u.epoch)), "two users have the same epoch")?;
-        must(users.iter().all(epochs_are_past), "a user's epoch is yet to come")?;
-        must(unique(keys.iter().map(|k| k.id)), "two keys have the same id")?;
+        must(
+            unique(self.epochs().map(|(_, epoch)| epoch)),
+            "two users have the same epoch",
+        )?;
+        must(
+            self.epochs().all(|(_, epoch)| epoch <= self.epoch) && users.iter().all(|u| u.sign_in_epoch <= u.epoch),
+            "a user's epoch is yet to come",
+        )?;
+        must(
+            unique(self.identities.iter().map(|row| &row.external))
+                && unique(self.identities.iter().map(|row| (row.user_id, row.external.provider))),
+            "an identity at a provider is there twice",
+        )?;
+        must(
+            self.identities.iter().all(|row| ids.contains(&row.user_id)),
+            "an identity belongs to nobody",
+        )?;
+        must(key_ids.len() == keys.len(), "two keys have the same id")?;
         must(
             unique(keys.iter().map(|k| k.public_id)),
             "two keys have the same public id",
@@ -74,9 +168,21 @@ impl Tables {
             unique(sessions.iter().map(|s| s.digest.digest.as_bytes())),
             "two sessions have the same digest",
         )?;
+        let by_known = |s: &Session| s.impersonator.as_ref().is_none_or(|by| known(&by.id));
         must(
-            sessions.iter().all(|s| ids.contains(&s.user_id)),
+            sessions.iter().all(|s| known(&s.user_id) && by_known(s)),
             "a session belongs to nobody",
+        )?;
+        must(
+            sessions
+                .iter()
+                .all(|s| s.key_id.is_none_or(|key| key_ids.contains(&key))),
+            "a session's key is missing",
+        )?;
+        must(
+            unique(self.invites.iter().map(|i| i.id))
+                && unique(self.invites.iter().map(|i| i.digest.digest.as_bytes())),
+            "two invites have the same id or digest",
         )
     }
 }

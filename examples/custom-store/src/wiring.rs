@@ -9,17 +9,22 @@ use crate::error::OpenError;
 use crate::secret;
 use crate::store::FileStore;
 
-/// The stores: users, keys and sessions in the file, usage and settings in memory.
+/// The stores: users, keys, sessions, invites and shared keys in the file; the audit log, attempts to sign in, usage and
+/// settings in memory.
 ///
 /// Each trait can have a store of its own, so that one may begin with what matters and take the rest as it is. What is in
-/// memory is gone when the process ends: here the reports of usage begin anew with it.
+/// memory is gone when the process ends: here the reports of usage and the audit log begin anew with it.
 pub fn stores(file: FileStore) -> Stores {
     let file = Arc::new(file);
     let memory = Arc::new(MemoryStore::new());
     Stores {
         users: file.clone(),
         keys: file.clone(),
-        sessions: file,
+        sessions: file.clone(),
+        invites: file.clone(),
+        shared_keys: file,
+        audit: memory.clone(),
+        attempts: memory.clone(),
         usage_sink: memory.clone(),
         usage_reader: memory.clone(),
         settings: memory,

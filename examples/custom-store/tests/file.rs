@@ -1,14 +1,15 @@
 //! What the file is good for: it outlives the process, and a failure never makes it worse.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use custom_store::{FileStore, OpenError, builder};
 use localauth_core::{
-    ApiKey, ChangeUser, Digest, Epoch, FirstUser, InsertKey, InsertUser, KeyId, KeyStore as _, NewUser, OsEntropy,
-    PasswordHash, Provider, Role, SecretVersion, Session, SessionId, SessionStore as _, Status, StoreErrorKind,
-    StoredDigest, Timestamp, User, UserId, UserStore as _,
+    Admission, ApiKey, AuditActor, ChangeUser, Digest, Epoch, FirstUser, InsertKey, InsertUser, KeyId, KeyScope,
+    KeyStore as _, KeyUse, NewUser, OsEntropy, PasswordHash, Provider, Role, SecretVersion, Session, SessionId,
+    SessionStore as _, Status, StoreErrorKind, StoredDigest, Timestamp, User, UserId, UserQuery, UserStore as _,
 };
 use tempfile::TempDir;
 
@@ -31,12 +32,18 @@ fn new_user(n: usize) -> NewUser {
         status: Status::Active,
         provider: Provider::Local,
         password: Some(PasswordHash::from_stored("$argon2id$..")),
+        avatar_url: String::new(),
+        permissions: BTreeMap::new(),
         created_at,
     }
 }
 
 async fn add(store: &FileStore, n: usize) -> User {
-    match store.insert_user(new_user(n), FirstUser::AsGiven).await.unwrap() {
+    match store
+        .insert_user(new_user(n), Admission::new(FirstUser::AsGiven))
+        .await
+        .unwrap()
+    {
         InsertUser::Inserted(user) => user,
         other => panic!("{other:?}"),
     }
@@ -60,6 +67,10 @@ fn key(n: u8, user_id: UserId) -> ApiKey {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        last_used_ip: String::new(),
+        scope: KeyScope::default(),
+        parent_id: None,
+        previous: None,
     }
 }
 
@@ -68,11 +79,18 @@ fn session(n: u8, user: &User) -> Session {
         id: SessionId::generate(NOW, &OsEntropy).unwrap(),
         user_id: user.id,
         digest: digest(n),
+        previous: None,
+        renewed_at: NOW,
         sign_in_epoch: user.sign_in_epoch,
         created_at: NOW,
         expires_at: Timestamp::MAX,
+        last_seen_at: NOW,
         ip: "::1".to_owned(),
         user_agent: "a browser".to_owned(),
+        key_id: None,
+        shared_key: None,
+        impersonator: None,
+        impersonator_epoch: Epoch::default(),
     }
 }
 
@@ -96,29 +114,77 @@ async fn state_survives_reopening() {
     for key in [&kept, &revoked] {
         assert_eq!(store.insert_key(key.clone()).await.unwrap(), InsertKey::Inserted);
     }
-    store.touch_keys(&[(kept.id, NOW)]).await.unwrap();
+    let used = KeyUse {
+        id: kept.id,
+        at: NOW,
+        ip: "::1".to_owned(),
+        previous: false,
+    };
+    store.touch_keys(&[used]).await.unwrap();
     let (goes_on, ended) = (session(1, &ada), session(2, &bob));
     for session in [&goes_on, &ended] {
         store.insert_session(session.clone()).await.unwrap();
     }
-    store.end_session(ended.id).await.unwrap().unwrap();
+    store.end_session(None, ended.id).await.unwrap().unwrap();
     let (_, last) = store.revoke_key(None, revoked.id, NOW).await.unwrap().unwrap();
 
-    let users = store.list_users().await.unwrap();
+    let users = store.list_users(&UserQuery::default()).await.unwrap();
     let changes = store.changes_since(Epoch::default()).await.unwrap();
     let store = reopen(store, &path);
 
-    assert_eq!(store.list_users().await.unwrap(), users);
+    assert_eq!(store.list_users(&UserQuery::default()).await.unwrap(), users);
     assert_eq!(store.changes_since(Epoch::default()).await.unwrap(), changes);
     assert_eq!(store.latest_epoch().await.unwrap(), last);
     let (found, owner) = store.find_key(&kept.public_id).await.unwrap().unwrap();
-    let last_used_at = Some(NOW);
-    assert_eq!((found, owner), (ApiKey { last_used_at, ..kept }, ada.clone()));
+    let used = ApiKey {
+        last_used_at: Some(NOW),
+        last_used_ip: "::1".to_owned(),
+        ..kept
+    };
+    assert_eq!((found, owner), (used, ada.clone()));
     let (found, owner) = store.find_key(&revoked.public_id).await.unwrap().unwrap();
     assert_eq!((found.revoked_at, owner.epoch), (Some(NOW), last));
-    assert_eq!(store.find_session(&[digest(1)]).await.unwrap(), Some((goes_on, ada)));
+    let found = store.find_session(&[digest(1)]).await.unwrap().unwrap();
+    assert_eq!((found.session, found.user), (goes_on, Some(ada)));
     assert_eq!(store.find_session(&[digest(2)]).await.unwrap(), None);
     assert!(add(&store, 3).await.epoch > last, "an epoch was given out twice");
+}
+
+#[tokio::test]
+async fn a_deletion_survives_reopening() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).unwrap();
+    let (ada, bob) = (add(&store, 1).await, add(&store, 2).await);
+    let key = key(1, bob.id);
+    store.insert_key(key.clone()).await.unwrap();
+    let from_key = Session {
+        key_id: Some(key.id),
+        ..session(1, &bob)
+    };
+    let acted = Session {
+        impersonator: Some(AuditActor {
+            id: bob.id,
+            name: bob.name.clone(),
+        }),
+        ..session(2, &ada)
+    };
+    for session in [from_key, acted] {
+        store.insert_session(session).await.unwrap();
+    }
+    store.end_sessions(UserId::SHARED, None).await.unwrap();
+    store.delete_user(bob.id, NOW).await.unwrap();
+    let changes = store.changes_since(Epoch::default()).await.unwrap();
+    let mut told: Vec<_> = changes.iter().map(|&(id, _)| id).collect();
+    told.sort_unstable();
+    assert_eq!(told, [UserId::SHARED, ada.id, bob.id]);
+
+    let store = reopen(store, &path);
+    assert_eq!(store.changes_since(Epoch::default()).await.unwrap(), changes);
+    assert_eq!(store.find_user(bob.id).await.unwrap(), None);
+    assert_eq!(store.find_key(&key.public_id).await.unwrap(), None);
+    for n in [1, 2] {
+        assert_eq!(store.find_session(&[digest(n)]).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]
@@ -167,7 +233,7 @@ async fn a_damaged_file_is_an_error_and_stays_as_it_is() {
         (String::new(), "EOF"),
         ("{}".to_owned(), "missing field `format`"),
         (good[..good.len() / 2].to_owned(), "EOF"),
-        (good.replacen("custom-store 1", "custom-store 2", 1), "unknown variant"),
+        (good.replacen("custom-store 2", "custom-store 1", 1), "unknown variant"),
         (
             good.replacen("\"epoch\"", "\"later\": 1, \"epoch\"", 1),
             "unknown field",
@@ -209,12 +275,20 @@ async fn a_change_that_cannot_be_written_did_not_happen() {
         matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::ReadOnly),
         "{error:?}"
     );
-    assert!(store.insert_user(new_user(2), FirstUser::AsGiven).await.is_err());
+    assert!(
+        store
+            .insert_user(new_user(2), Admission::new(FirstUser::AsGiven))
+            .await
+            .is_err()
+    );
     assert_eq!(
         store.find_key(&key.public_id).await.unwrap(),
         Some((key.clone(), ada.clone()))
     );
-    assert_eq!(store.list_users().await.unwrap(), std::slice::from_ref(&ada));
+    assert_eq!(
+        store.list_users(&UserQuery::default()).await.unwrap(),
+        std::slice::from_ref(&ada)
+    );
     assert_eq!(store.latest_epoch().await.unwrap(), ada.epoch);
     assert_eq!(fs::read(&path).unwrap(), before);
     // What changes nothing needs no file.
@@ -234,7 +308,10 @@ async fn what_a_crash_left_halfway_is_passed_over() {
     fs::write(path.with_extension("json.tmp"), "{\"format\": \"loc").unwrap();
     let store = reopen(store, &path);
     let bob = add(&store, 2).await;
-    assert_eq!(reopen(store, &path).list_users().await.unwrap(), [ada, bob]);
+    assert_eq!(
+        reopen(store, &path).list_users(&UserQuery::default()).await.unwrap(),
+        [ada, bob]
+    );
 }
 
 #[test]

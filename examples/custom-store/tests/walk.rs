@@ -5,7 +5,7 @@ use std::path::Path;
 use axum::body::Body;
 use custom_store::{app, builder};
 use http::{HeaderMap, Request, header};
-use localauth_core::{Auth, Denial, NewAccount, NewKey, Password, PasswordCost, Role};
+use localauth_core::{Auth, Caller, Denial, NewAccount, NewKey, Password, PasswordCost, Role, Status};
 use tower::ServiceExt as _;
 
 /// One life of the server: when it is over, so is all that it did in the background, and the file is free again.
@@ -48,7 +48,7 @@ fn a_key_is_accepted_until_it_is_revoked() {
         for key in [&kept, &revoked] {
             assert_eq!(hello(&auth, key.plain.expose()).await, 200);
         }
-        assert!(auth.revoke_key(Some(ada.id), revoked.key.id).await.unwrap());
+        assert!(auth.revoke_key(&Caller::operator(), revoked.key.id).await.unwrap());
         assert_eq!(
             hello(&auth, revoked.plain.expose()).await,
             401,
@@ -92,7 +92,7 @@ fn a_session_lasts_until_the_password_changes() {
             ..NewAccount::local("ada@example.org", password())
         };
         auth.add_user(ada).await.unwrap();
-        auth.sign_in("ada@example.org", password(), "::1", "a browser")
+        auth.sign_in("ada@example.org", password(), &Caller::anonymous())
             .await
             .unwrap()
             .token
@@ -108,7 +108,8 @@ fn a_session_lasts_until_the_password_changes() {
     });
     life(&path, async |auth| {
         assert_eq!(auth.authenticate(&headers).await.unwrap_err(), Denial::InvalidSession);
-        assert!(auth.sign_in("ada@example.org", password(), "", "").await.is_err());
+        let old = auth.sign_in("ada@example.org", password(), &Caller::anonymous()).await;
+        assert!(old.is_err());
     });
 }
 
@@ -123,7 +124,8 @@ fn whoever_is_shut_out_stays_out() {
             .unwrap();
         let key = auth.create_key(bob.id, NewKey::named("k")).await.unwrap().plain;
         assert_eq!(hello(&auth, key.expose()).await, 200);
-        auth.set_status(bob.id, localauth_core::Status::Disabled).await.unwrap();
+        let disabled = auth.set_status(&Caller::operator(), bob.id, Status::Disabled).await;
+        disabled.unwrap();
         assert_eq!(hello(&auth, key.expose()).await, 403);
         key
     });

@@ -5,7 +5,7 @@ use axum::body::Body;
 use embed_axum::app;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use localauth_core::{Auth, NewAccount, NewKey, Password, PasswordCost, Period, Role};
+use localauth_core::{Auth, NewAccount, NewKey, Password, PasswordCost, Period, Role, UsageFilter};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -67,7 +67,10 @@ async fn a_user_chats_an_admin_reloads_and_usage_counts() {
         200
     );
 
-    let report = auth.usage_report(Period::Day, Some(ids[1])).await.unwrap();
+    let report = auth
+        .usage_report(Period::Day, UsageFilter::of_user(ids[1]))
+        .await
+        .unwrap();
     assert_eq!(report.totals.requests, 1);
     assert_eq!(json!(report.totals.total_tokens()), answer["usage"]["total_tokens"]);
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
-use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCost, Period};
+use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCost, Period, UsageFilter};
 use tower::ServiceExt as _;
 
 #[tokio::test]
@@ -33,7 +33,11 @@ async fn a_plain_service_is_guarded_and_metered() {
         assert_eq!(response.status(), status, "{method} {path}");
         response.into_body().collect().await.unwrap();
     }
-    let totals = auth.usage_report(Period::Day, Some(ada.id)).await.unwrap().totals;
+    let totals = auth
+        .usage_report(Period::Day, UsageFilter::of_user(ada.id))
+        .await
+        .unwrap()
+        .totals;
     assert_eq!(
         (totals.requests, totals.prompt_tokens, totals.completion_tokens),
         (1, 2, 3)

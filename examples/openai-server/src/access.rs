@@ -3,7 +3,7 @@
 use std::{error::Error as _, time::Instant};
 
 use anyhow::Context as _;
-use localauth_core::{Auth, AuthBuilder, MemoryStore, ServerSecret};
+use localauth_core::{Auth, AuthBuilder, MemoryStore, ServerSecret, SetupCode};
 use tracing::{info, warn};
 
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
 /// How far apart a shared key and a guess should be, in characters.
 const SHORT_SHARED_KEY: usize = 16;
 
-/// Opens the database and everything behind it.
+/// Opens the database and everything behind it. Whoever registers first has to show `setup_code`, if there is one.
 ///
 /// # Errors
 ///
 /// When the database cannot be used, or belongs to another secret.
-pub async fn open(settings: &Settings) -> anyhow::Result<Auth> {
+pub async fn open(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Result<Auth> {
     let began = Instant::now();
     info!("opening the database, with migrations where it is older than this program");
     let store = localauth_store::connect(settings.database_url().expose())
@@ -35,7 +35,14 @@ pub async fn open(settings: &Settings) -> anyhow::Result<Auth> {
         Some(secret) => ServerSecret::new(secret.expose().as_bytes())?,
         None => data_dir::secret(&settings.data_dir)?,
     };
-    let auth = configure(Auth::builder(store).secret(secret), settings).build()?;
+    let mut builder = configure(Auth::builder(store).secret(secret), settings);
+    if let Some(code) = setup_code {
+        builder = builder.setup_code(code);
+    }
+    if let Some(email) = &settings.admin_email {
+        builder = builder.admin_email(email.parse().context("LOCALAUTH_ADMIN_EMAIL")?);
+    }
+    let auth = builder.build()?;
     auth.check_secret().await?.context("LOCALAUTH_SECRET")?;
     // So that the first request finds what is remembered in force.
     auth.follow_changes().await?;
@@ -69,4 +76,5 @@ fn configure(mut builder: AuthBuilder, settings: &Settings) -> AuthBuilder {
         .local_auth(!settings.disable_local_auth)
         .default_key_expiry(settings.default_key_expiry)
         .stale_limit(settings.stale_limit)
+        .audit_retention(settings.audit_retention)
 }

@@ -1,5 +1,7 @@
 //! What answers a request: the model's routes, and around them who may ask.
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
     middleware::{from_fn, from_fn_with_state},
@@ -11,8 +13,9 @@ use localauth_core::{
     policy::{RouteTable, RouteTableError, openai_routes},
 };
 use localauth_tower::{
-    ContractErrors, MeterUsage, RequireAuth, RoutePolicy,
-    api::{self, ApiBuilder, Proxies},
+    ContractErrors, MeterUsage, Proxies, RequireAuth, RoutePolicy, Site,
+    api::{self, ApiBuilder, CrossSite, Renewal},
+    oauth::OAuth,
 };
 use serde_json::json;
 use tower::ServiceBuilder;
@@ -31,11 +34,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Doors {
     /// Accounts: everything under `/api/auth/`, and the model by role and feature.
-    Accounts(Auth),
+    Accounts(Auth, OAuth),
     /// No accounts: whoever has one of the shared keys may do everything.
     SharedKeys(Auth),
     /// No layer is installed at all.
     Open,
+}
+
+/// What answers behind the doors.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// Its routes.
+    pub routes: Router,
+    /// The models it has.
+    pub names: Vec<String>,
 }
 
 /// The whole application around the routes of a model.
@@ -47,22 +59,31 @@ pub fn compose(
     settings: &Settings,
     doors: Doors,
     readiness: Readiness,
-    model: Router,
+    model: Model,
 ) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
-    let model = model.fallback(move || async move { unknown_route(style) });
+    let Model { routes, names } = model;
+    let model = routes.fallback(move || async move { unknown_route(style) });
+    let site = site(settings);
     let app = match &doors {
-        Doors::Accounts(auth) => guarded(settings, auth, model)?.merge(
-            ApiBuilder::new(auth)
-                .trusted_proxies(Proxies::new(settings.trusted_proxies.iter().copied()))
-                .maybe_base_url(settings.base_url.clone())
-                .build(),
-        ),
-        Doors::SharedKeys(auth) => guarded(settings, auth, model)?.merge(no_accounts(settings)),
+        Doors::Accounts(auth, providers) => {
+            let table = Arc::new(table(auth)?);
+            let api = ApiBuilder::new(auth)
+                .site(site.clone())
+                .models(names)
+                .policy(table.clone())
+                .oauth(providers.clone());
+            guarded(settings, auth, &site, table, model).merge(api.build())
+        }
+        Doors::SharedKeys(auth) => {
+            let table = Arc::new(table(auth)?);
+            let api = ApiBuilder::new(auth).site(site.clone()).without_accounts();
+            guarded(settings, auth, &site, table, model).merge(api.build())
+        }
         Doors::Open => model.merge(no_accounts(settings)),
     };
     let auth = match doors {
-        Doors::Accounts(auth) => Some(auth),
+        Doors::Accounts(auth, _) => Some(auth),
         Doors::SharedKeys(_) | Doors::Open => None,
     };
     let every_answer = ServiceBuilder::new()
@@ -78,24 +99,44 @@ pub fn stopping(settings: &Settings, readiness: Readiness) -> Router {
 }
 
 /// The model's routes behind the walk: who, what kind of door, what it used.
-fn guarded(settings: &Settings, auth: &Auth, model: Router) -> Result<Router, RouteTableError> {
+fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>, model: Router) -> Router {
     let errors = ContractErrors::default()
         .with_code(match settings.error_code {
             ErrorCode::String => localauth_tower::ErrorCode::Word,
             ErrorCode::Number => localauth_tower::ErrorCode::Number,
         })
         .opaque(settings.opaque_errors);
-    let table = openai_routes(RouteTable::builder())
-        .admin(Method::GET, "/metrics")
-        .build(auth.features())?;
     // The last one is the outermost.
-    Ok(model
+    model
         .layer(MeterUsage::new(auth))
         // An answer whose client has gone is generated all the same, and counts.
         .layer(from_fn(detach))
         .layer(RoutePolicy::new(table).with_reject(errors))
-        .layer(RequireAuth::new(auth).allow_anonymous().with_reject(errors))
-        .layer(from_fn_with_state(errors, api::refuse_cross_site)))
+        .layer(from_fn_with_state(Renewal::new(auth).site(site.clone()), api::renew_session))
+        .layer(
+            RequireAuth::new(auth)
+                .allow_anonymous()
+                .trusted_proxies(site.proxies().clone())
+                .with_reject(errors),
+        )
+        .layer(from_fn_with_state(
+            CrossSite::new().site(site.clone()).errors(errors),
+            api::refuse_cross_site,
+        ))
+}
+
+/// Which door is for whom.
+fn table(auth: &Auth) -> Result<RouteTable, RouteTableError> {
+    openai_routes(RouteTable::builder())
+        .admin(Method::GET, "/metrics")
+        .build(auth.features())
+}
+
+/// How the server looks from outside.
+fn site(settings: &Settings) -> Site {
+    Site::new()
+        .trusted_proxies(Proxies::new(settings.trusted_proxies.iter().copied()))
+        .maybe_base_url(settings.base_url.clone())
 }
 
 /// What is left of `/api/auth/` without accounts.

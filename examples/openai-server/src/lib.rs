@@ -11,6 +11,7 @@ pub mod health;
 pub mod logging;
 pub mod model;
 pub mod operator;
+pub mod providers;
 pub mod serve;
 pub mod settings;
 

@@ -4,7 +4,8 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, bail};
 use localauth_core::{
-    Auth, KEY_PREFIX, KeyId, NewAccount, NewKey, Password, PublicId, Role, User as Account, parse_duration,
+    Auth, Caller, KEY_PREFIX, KeyId, NewAccount, NewKey, Password, PublicId, Role, User as Account, UserQuery,
+    parse_duration,
 };
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
 /// What kept it from being done, in one line.
 pub async fn user(settings: &Settings, command: User) -> anyhow::Result<()> {
     data_dir::prepare(&settings.data_dir)?;
-    let auth = access::open(settings).await?;
+    let auth = access::open(settings, None).await?;
     match command {
         User::Add { email, name, admin } => {
             let account = NewAccount {
@@ -39,7 +40,7 @@ pub async fn user(settings: &Settings, command: User) -> anyhow::Result<()> {
             say(&format!("{} has a new password; all sessions are ended", found.email))
         }
         User::List => {
-            for user in auth.list_users().await? {
+            for user in auth.list_users(&UserQuery::default()).await? {
                 say(&format!(
                     "{}  {:8}  {:5}  {}  {}",
                     user.id,
@@ -61,7 +62,7 @@ pub async fn user(settings: &Settings, command: User) -> anyhow::Result<()> {
 /// What kept it from being done, in one line.
 pub async fn key(settings: &Settings, command: Key) -> anyhow::Result<()> {
     data_dir::prepare(&settings.data_dir)?;
-    let auth = access::open(settings).await?;
+    let auth = access::open(settings, None).await?;
     match command {
         Key::Create { user, name, expires } => {
             let owner = find(&auth, &user).await?;
@@ -79,7 +80,7 @@ pub async fn key(settings: &Settings, command: Key) -> anyhow::Result<()> {
                 Ok(id) => id,
                 Err(_) => by_prefix(&auth, &key).await?,
             };
-            if !auth.revoke_key(None, id).await? {
+            if !auth.revoke_key(&Caller::operator(), id).await? {
                 bail!("there is no such key, or it is revoked already");
             }
             say("the key is revoked; servers that run refuse it within a second")

@@ -6,16 +6,17 @@ use std::{
 };
 
 use anyhow::Context as _;
-use axum::Router;
+use localauth_core::{OsEntropy, SetupCode};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::{
     access,
-    app::{self, Doors},
+    app::{self, Doors, Model},
     connections::{self, Applications},
     data_dir,
     health::Readiness,
+    providers,
     settings::Settings,
 };
 
@@ -31,7 +32,18 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let stop = stop_signal()?;
 
-    let doors = doors(&settings).await?;
+    // Whoever can reach an address beyond this machine could otherwise take the house before its owner does.
+    // A proxy in front makes a loopback address reachable too.
+    let only_here = address.ip().to_canonical().is_loopback()
+        && settings.trusted_proxies.is_empty()
+        && settings.base_url.as_deref().is_none_or(is_loopback_url);
+    let setup_code = if only_here {
+        None
+    } else {
+        Some(SetupCode::generate(&OsEntropy)?)
+    };
+    let shown_code = setup_code.as_ref().map(|code| code.expose().to_owned());
+    let doors = doors(&settings, setup_code).await?;
     let readiness = Readiness::default();
     // A signal ends the start too, however long the model takes.
     let model = tokio::select! {
@@ -41,7 +53,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let app = app::compose(&settings, doors.clone(), readiness.clone(), model)?;
 
     readiness.set(true);
-    announce(address, &doors).await?;
+    announce(address, &doors, shown_code).await?;
     let applications = Applications {
         running: app,
         stopping: app::stopping(&settings, readiness.clone()),
@@ -51,16 +63,29 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         readiness.set(false);
     };
     connections::run(listener, applications, asked_to_stop, settings.shutdown_grace).await;
-    if let Doors::Accounts(auth) | Doors::SharedKeys(auth) = &doors {
+    if let Doors::Accounts(auth, _) | Doors::SharedKeys(auth) = &doors {
         auth.shutdown().await.context("the last usage could not be written")?;
     }
     info!("stopped");
     Ok(())
 }
 
-async fn doors(settings: &Settings) -> anyhow::Result<Doors> {
+/// Whether a public address is one of this machine only.
+fn is_loopback_url(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    uri.as_ref().and_then(http::Uri::host).is_some_and(|host| {
+        let host = host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
+async fn doors(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Result<Doors> {
     Ok(match (settings.auth, settings.api_keys.is_empty()) {
-        (true, _) => Doors::Accounts(access::open(settings).await?),
+        (true, _) => {
+            let auth = access::open(settings, setup_code).await?;
+            let providers = providers::configure(settings, &auth)?;
+            Doors::Accounts(auth, providers)
+        }
         (false, false) => Doors::SharedKeys(access::shared_keys_only(settings).await?),
         (false, true) => {
             warn!("auth is off: whoever reaches this address may use everything");
@@ -70,34 +95,45 @@ async fn doors(settings: &Settings) -> anyhow::Result<Doors> {
 }
 
 #[cfg(feature = "mistralrs")]
-async fn model(settings: &Settings) -> anyhow::Result<Router> {
+async fn model(settings: &Settings) -> anyhow::Result<Model> {
     use crate::model::{load::load, routes::router, select::Selection};
 
     let selection = Selection::parse(&settings.model)?;
     let model = load(selection, &settings.data_dir).await?;
-    router(&model, settings.max_body, settings.error_code).await
+    let names = model.runtime.list_models().map_err(anyhow::Error::msg)?;
+    let routes = router(&model, settings).await?;
+    Ok(Model { routes, names })
 }
 
 #[cfg(not(feature = "mistralrs"))]
-fn model(_settings: &Settings) -> std::future::Ready<anyhow::Result<Router>> {
+fn model(_settings: &Settings) -> std::future::Ready<anyhow::Result<Model>> {
     let reason = "this build has no model runtime: build it with the feature `mistralrs`";
     std::future::ready(Err(anyhow::anyhow!(reason)))
 }
 
 /// The one line on standard output, for programs that wait for it, and beside it what a person may do next.
-async fn announce(address: SocketAddr, doors: &Doors) -> anyhow::Result<()> {
+async fn announce(address: SocketAddr, doors: &Doors, setup_code: Option<String>) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{address}")
         .and_then(|()| out.flush())
         .context("standard output is closed")?;
     drop(out);
     match doors {
-        Doors::Accounts(auth) if !auth.has_users().await? => info!(
-            "nobody has registered yet; the first to do so is the administrator: curl -c jar -H 'content-type: \
-             application/json' -d '{{\"email\": \"you@example.org\", \"password\": \"a long and unlikely sentence\"}}' \
-             http://{address}/api/auth/register"
-        ),
-        Doors::Accounts(_) | Doors::SharedKeys(_) => {
+        Doors::Accounts(auth, _) if !auth.has_users().await? => {
+            let code = match &setup_code {
+                Some(code) => {
+                    warn!("setup code for the first registration, which makes the administrator: {code}");
+                    format!(", \"setupCode\": \"{code}\"")
+                }
+                None => String::new(),
+            };
+            info!(
+                "nobody has registered yet; the first to do so is the administrator: curl -c jar -H 'content-type: \
+                 application/json' -d '{{\"email\": \"you@example.org\", \"password\": \"a long and unlikely \
+                 sentence\"{code}}}' http://{address}/api/auth/register"
+            );
+        }
+        Doors::Accounts(..) | Doors::SharedKeys(_) => {
             info!("try it: curl -H 'authorization: Bearer YOUR_KEY' http://{address}/v1/models");
         }
         Doors::Open => info!("try it: curl http://{address}/v1/models"),

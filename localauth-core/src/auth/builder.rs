@@ -1,6 +1,5 @@
 //! Configuring an [`Auth`].
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -8,15 +7,16 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Auth, Inner, RegistrationMode, sync, writer};
+use super::{Auth, Inner, RegistrationMode, SetupCode, shared, sync, writer};
 use crate::cache::{BoundedMap, Epochs};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, OsEntropy};
 use crate::feature::FeatureRegistry;
-use crate::identity::Identity;
 use crate::password::{PasswordCost, PasswordError, Passwords};
 use crate::secret::{SecretRing, ServerSecret};
+use crate::shared_key::mask;
 use crate::store::Stores;
+use crate::user::Email;
 
 /// Configures an [`Auth`]. Every method has a default that is safe to keep.
 #[must_use]
@@ -35,6 +35,10 @@ pub struct AuthBuilder {
     stale_limit: Duration,
     cache_capacity: usize,
     background: bool,
+    setup_code: Option<SetupCode>,
+    admin_email: Option<Email>,
+    attempt_limits: bool,
+    audit_retention: Duration,
 }
 
 impl fmt::Debug for AuthBuilder {
@@ -83,6 +87,10 @@ impl AuthBuilder {
             stale_limit: Duration::from_mins(5),
             cache_capacity: 100_000,
             background: true,
+            setup_code: None,
+            admin_email: None,
+            attempt_limits: true,
+            audit_retention: Duration::from_hours(90 * 24),
         }
     }
 
@@ -159,6 +167,32 @@ impl AuthBuilder {
         self
     }
 
+    /// A code that whoever registers first has to show. For a server that strangers can reach before its owner has
+    /// registered. None by default.
+    pub fn setup_code(mut self, code: SetupCode) -> Self {
+        self.setup_code = Some(code);
+        self
+    }
+
+    /// Whoever signs in through a provider that vouches for this address becomes an administrator. Does nothing for a
+    /// registration by password, whose address nobody verified.
+    pub fn admin_email(mut self, email: Email) -> Self {
+        self.admin_email = Some(email);
+        self
+    }
+
+    /// How long lines of the audit log are kept. 90 days by default.
+    pub const fn audit_retention(mut self, time: Duration) -> Self {
+        self.audit_retention = time;
+        self
+    }
+
+    /// Whether attempts to sign in are limited. Only a test that signs in more often than people do switches it off.
+    pub const fn attempt_limits(mut self, on: bool) -> Self {
+        self.attempt_limits = on;
+        self
+    }
+
     /// Whether to follow the store's changes and write usage in the background. Switched off, a test calls
     /// [`Auth::follow_changes`] itself, and [`Auth::flush`] writes.
     pub const fn background(mut self, on: bool) -> Self {
@@ -180,14 +214,13 @@ impl AuthBuilder {
         let ring = SecretRing::new(&secret, &self.previous_secrets);
         let entropy = self.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
         let features = self.features.unwrap_or_default();
-        let mut shared_keys = HashMap::new();
-        let shared = Arc::new(Identity::shared(&features));
+        let mut configured = Vec::new();
         for key in &self.shared_keys {
             let plain = !key.is_empty() && key.len() <= 512 && key.bytes().all(|b| b.is_ascii_graphic());
             if !plain {
                 return Err(BuildError::SharedKey);
             }
-            shared_keys.insert(*ring.digest(key.as_bytes()).as_bytes(), Arc::clone(&shared));
+            configured.push((ring.stored_digest(key.as_bytes()), mask(key)));
         }
         let at_once = std::thread::available_parallelism().map_or(2, usize::from);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
@@ -214,11 +247,16 @@ impl AuthBuilder {
             refused: BoundedMap::new(self.cache_capacity.clamp(1, 10_000)),
             epochs: Epochs::default(),
             loading: Mutex::default(),
-            shared_keys,
+            shared: shared::SharedKeys::new(configured),
+            setup_code: self.setup_code,
+            admin_email: self.admin_email,
+            attempt_limits: self.attempt_limits,
+            audit_retention: self.audit_retention,
             writer,
             process: u16::from_be_bytes([a, b]),
             request_ids: AtomicU64::new(u64::from_be_bytes(counter)),
         });
+        inner.shared.set(None, &inner.features, &inner.watch_shared());
         handle.spawn(writer::run(work, inner.stores.clone(), unrecorded));
         if self.background {
             handle.spawn(sync::run(Arc::downgrade(&inner)));

@@ -1,11 +1,24 @@
 //! [`Auth`]: the one handle.
 
-mod accounts;
+mod attempts;
+mod audit;
 mod builder;
+mod external;
+mod invites;
 mod keys;
+mod mint;
+mod passwords;
+mod question;
+mod registration;
 mod reports;
 mod resolve;
+mod sessions;
+mod setup;
+mod shared;
+mod sign_in;
+mod sources;
 mod sync;
+mod users;
 mod writer;
 
 use std::collections::HashMap;
@@ -25,12 +38,23 @@ use crate::secret::SecretRing;
 use crate::store::Stores;
 use crate::usage::UsageEvent;
 
-pub use accounts::{AddUserError, NewAccount, RegisterError, Registered, RegistrationMode, SignInError, SignedIn};
+pub use attempts::AttemptError;
 pub use builder::{AuthBuilder, BuildError};
-pub use keys::{CreateKeyError, CreatedKey, NewKey, ParseExpiryError, parse_duration};
-pub use reports::{UsageReport, UsageReportRow};
+pub use external::{ExternalCodes, ExternalSignInError, LinkError};
+pub use invites::{CreateInviteError, CreatedInvite, InviteInfo};
+pub use keys::{CreatedKey, KeyError, RotatedKey};
+pub use mint::{NewKey, ParseExpiryError, parse_duration};
+pub use passwords::ChangePasswordError;
+pub use registration::{AddUserError, NewAccount, RegisterError, Registered, RegistrationMode};
+pub use reports::{UsageFilter, UsageReport, UsageReportRow};
 pub use resolve::{Authentication, Lookup};
+pub use sessions::{ImpersonateError, Impersonation};
+pub use setup::SetupCode;
+pub use shared::{SharedKeyInfo, SharedKeysError};
+pub use sign_in::{SignInError, SignedIn, TokenSignedIn};
+pub use sources::{KeyUsage, SourceBucket, UsageSources, UserSourceUsage};
 pub use sync::SecretMismatch;
+pub use users::ManageError;
 
 /// The one handle on everything: resolves what a request carries to an [`Identity`], and offers the use cases that the
 /// REST API, the console and the command line share.
@@ -74,6 +98,8 @@ struct Cached {
     /// The token without its secret end. A credential is a hit only when this is the same to the letter.
     head: Box<[u8]>,
     identity: Arc<Identity>,
+    /// Whether it is a key's secret from before its last rotation.
+    is_previous: bool,
     touched: Arc<std::sync::atomic::AtomicI64>,
 }
 
@@ -86,18 +112,22 @@ struct Inner {
     features: FeatureRegistry,
     registration: RegistrationMode,
     local_auth: bool,
+    setup_code: Option<SetupCode>,
+    admin_email: Option<crate::user::Email>,
+    attempt_limits: bool,
+    audit_retention: Duration,
     default_key_expiry: Option<Duration>,
     stale_limit: Duration,
     store_timeout: Duration,
     /// Good credentials, by the digest of their secret end.
     identities: BoundedMap<DigestKey, Cached>,
     /// What is known of public ids that came with a wrong secret, or that nobody has.
-    public_ids: BoundedMap<PublicId, resolve::KnownId, std::hash::RandomState>,
+    public_ids: BoundedMap<PublicId, question::KnownId, std::hash::RandomState>,
     /// Credentials that were found to be no good, by digest.
-    refused: BoundedMap<DigestKey, resolve::Refused>,
+    refused: BoundedMap<DigestKey, question::Refused>,
     epochs: Epochs,
     loading: Mutex<HashMap<[u8; 32], resolve::WeakLoad>>,
-    shared_keys: HashMap<[u8; 32], Arc<Identity>>,
+    shared: shared::SharedKeys,
     sync: sync::Sync,
     writer: writer::Writer,
     /// Tells this process's request ids from those of others.
@@ -136,9 +166,10 @@ impl Auth {
         self.0.local_auth
     }
 
-    /// Whether there are shared keys.
-    pub fn has_shared_keys(&self) -> bool {
-        !self.0.shared_keys.is_empty()
+    /// A key of its own for `label`, derived from the server's secret: for cookies that only this server can read, say.
+    /// The same on every node with that secret.
+    pub fn derive_key(&self, label: &[u8]) -> zeroize::Zeroizing<[u8; 32]> {
+        self.0.ring.derive_key(label)
     }
 
     /// A fresh name for a request: the time, and a random number of this process counted upwards. Not a secret, so the
@@ -165,6 +196,10 @@ impl Auth {
     ///
     /// [`StoreError`](crate::StoreError) when the store did not take it in time. Nothing is lost: it stays queued.
     pub async fn flush(&self) -> Result<(), crate::StoreError> {
+        // Nobody waits for what is known to be away.
+        if self.0.sync.is_failing() {
+            return Err(crate::StoreError::unavailable("the store did not answer lately"));
+        }
         self.0.writer.flush(self.0.store_timeout).await
     }
 
@@ -175,6 +210,6 @@ impl Auth {
     ///
     /// [`StoreError`](crate::StoreError) when queued usage could not be written.
     pub async fn shutdown(&self) -> Result<(), crate::StoreError> {
-        self.flush().await
+        self.0.writer.flush(self.0.store_timeout).await
     }
 }

@@ -5,62 +5,36 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use http::HeaderMap;
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::question::{KnownId, Question};
 use super::sync::Freshness;
-use super::{Auth, Cached, Inner};
-use crate::cache::{DigestKey, EpochCell};
+use super::{Auth, Inner};
+use crate::cache::DigestKey;
 use crate::clock::Timestamp;
 use crate::credential::{Carrier, Credential, Credentials};
-use crate::error::{Denial, StoreError};
-use crate::id::Epoch;
+use crate::error::Denial;
 use crate::identity::{Identity, Source};
-use crate::key::{self, KEY_PREFIX, PublicId, TAIL_CHARS};
-use crate::secret::StoredDigest;
+use crate::key::{self, KEY_PREFIX, KeyUse, PublicId, TAIL_CHARS};
 use crate::session::{self, SESSION_PREFIX};
-use crate::user::User;
 
-/// How long a credential that was found to be no good is not asked for again.
-const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Uses of a key closer together than this are noted as one.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
-/// Reads that may be overtaken by changes before we give up.
-const TRIES: usize = 4;
 /// The longest token worth a look.
 const MAX_TOKEN: usize = 512;
 
-type Answer = Result<Arc<Identity>, Denial>;
+pub(super) type Answer = Result<Arc<Identity>, Denial>;
 type Load = Shared<BoxFuture<'static, Answer>>;
 pub(super) type WeakLoad = WeakShared<BoxFuture<'static, Answer>>;
-
-/// What is known of a public id that came with a wrong secret.
-#[derive(Clone)]
-pub(super) enum KnownId {
-    /// Nobody has it, as of a moment ago.
-    Absent { until: Timestamp },
-    /// Somebody has it, with this digest: other secrets are wrong without asking again.
-    Present {
-        digest: StoredDigest,
-        epoch: Epoch,
-        cell: Arc<EpochCell>,
-    },
-}
-
-/// A credential that was found to be no good, and until when that is believed.
-#[derive(Clone, Copy)]
-pub(super) struct Refused {
-    denial: Denial,
-    until: Timestamp,
-}
 
 /// What [`Auth::authenticate`] found. Await it for the answer; or look first, to do without a future when the answer is
 /// there.
@@ -146,6 +120,17 @@ impl Auth {
     /// Awaiting gives a [`Denial`] when there is no valid credential, when its user may not come in, or when the store
     /// could not answer.
     pub fn authenticate(&self, headers: &HeaderMap) -> Authentication {
+        self.authenticate_from(headers, None)
+    }
+
+    /// The same for a request from this address, which is noted as where a key was last used.
+    ///
+    /// What a key's own scope says about routes and addresses is asked by [`Identity::admit_request`].
+    ///
+    /// # Errors
+    ///
+    /// As [`authenticate`](Self::authenticate).
+    pub fn authenticate_from(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Authentication {
         let credentials = Credentials::from_headers(headers);
         if credentials.too_many() {
             return Authentication::Ready(Err(Denial::ConflictingCredentials));
@@ -156,7 +141,7 @@ impl Auth {
         };
         let now = self.now();
         if credentials.len() == 1 {
-            return match self.0.check(first, now) {
+            return match self.0.check(first, address, now) {
                 Checked::Done(answer) => Authentication::Ready(answer),
                 Checked::Ask(load) => {
                     let inner = Arc::clone(&self.0);
@@ -164,7 +149,7 @@ impl Auth {
                 }
             };
         }
-        let checked: Vec<Checked> = credentials.iter().map(|c| self.0.check(c, now)).collect();
+        let checked: Vec<Checked> = credentials.iter().map(|c| self.0.check(c, address, now)).collect();
         let inner = Arc::clone(&self.0);
         Authentication::Pending(Lookup(Box::pin(async move {
             let mut answers = Vec::with_capacity(checked.len());
@@ -204,10 +189,10 @@ impl Inner {
         Ok(identity)
     }
 
-    fn check(self: &Arc<Self>, credential: &Credential<'_>, now: Timestamp) -> Checked {
+    fn check(self: &Arc<Self>, credential: &Credential<'_>, address: Option<IpAddr>, now: Timestamp) -> Checked {
         let token: &[u8] = &credential.token;
         let Some(shape) = shape(token) else {
-            return Checked::Done(self.shared(credential).ok_or(credential.denial()));
+            return self.check_shared(credential, now);
         };
         let welcome = if shape.is_key {
             credential.carrier.takes_keys()
@@ -218,24 +203,55 @@ impl Inner {
             return Checked::Done(Err(credential.denial()));
         }
         let digest = DigestKey(*self.ring.digest(shape.tail).as_bytes());
-        if let Some(identity) = self.remembered(&digest, shape.head, now) {
+        if let Some(identity) = self.remembered(&digest, shape.head, address, now) {
             return Checked::Done(identity.admit(now).map(|()| identity));
         }
-        self.ask(token, &shape, digest, credential, now)
+        self.ask(token, &shape, digest, credential, address, now)
     }
 
-    fn shared(&self, credential: &Credential<'_>) -> Option<Arc<Identity>> {
-        if self.shared_keys.is_empty() || credential.carrier == Carrier::Foreign || credential.token.len() > MAX_TOKEN {
-            return None;
+    /// Whether it is a shared key.
+    fn check_shared(self: &Arc<Self>, credential: &Credential<'_>, now: Timestamp) -> Checked {
+        let denial = credential.denial();
+        if credential.carrier == Carrier::Foreign || credential.token.len() > MAX_TOKEN {
+            return Checked::Done(Err(denial));
         }
-        self.shared_keys
-            .get(self.ring.digest(&credential.token).as_bytes())
-            .cloned()
+        match self.shared.find(&credential.token, &self.ring) {
+            Some(known) if known.is_configured => return Checked::Done(Ok(known.identity)),
+            // One of the run time may be gone: as with any other credential, only who followed lately can tell.
+            Some(known) if known.identity.is_current() && self.is_believable(now) => {
+                return Checked::Done(Ok(known.identity));
+            }
+            None if self.shared.is_complete() => return Checked::Done(Err(denial)),
+            // Nobody followed lately, or we just started and those of the run time are not known yet.
+            Some(_) | None => {}
+        }
+        let inner = Arc::clone(self);
+        let token = Zeroizing::new(credential.token.to_vec());
+        let load = async move {
+            if let Err(error) = inner.load_shared_keys().await {
+                tracing::error!("the shared keys could not be read: {error}");
+                return Err(Denial::StoreUnavailable);
+            }
+            let known = inner.shared.find(&token, &inner.ring);
+            known.map(|known| known.identity).ok_or(denial)
+        };
+        Checked::Ask(load.boxed().shared())
+    }
+
+    /// Whether somebody followed the store lately enough for what is remembered.
+    fn is_believable(&self, now: Timestamp) -> bool {
+        self.sync.freshness(now, self.stale_limit) != Freshness::Unknown
     }
 
     /// The identity of a credential seen before, if it may still be believed.
-    fn remembered(&self, digest: &DigestKey, head: &[u8], now: Timestamp) -> Option<Arc<Identity>> {
-        let (identity, touch) = self.identities.with(digest, |cached| {
+    fn remembered(
+        &self,
+        digest: &DigestKey,
+        head: &[u8],
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Option<Arc<Identity>> {
+        let (identity, touch, is_previous) = self.identities.with(digest, |cached| {
             // The digest covers the secret end only: the rest is compared, so that exactly the token that was issued
             // passes.
             if *cached.head != *head || !cached.identity.is_current() {
@@ -247,14 +263,22 @@ impl Inner {
                     .touched
                     .compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed)
                     .is_ok();
-            Some((Arc::clone(&cached.identity), touch))
+            Some((Arc::clone(&cached.identity), touch, cached.is_previous))
         })??;
-        match self.sync.freshness(now, self.stale_limit) {
-            Freshness::Fresh | Freshness::Outage => {}
-            Freshness::Unknown => return None,
+        if !self.is_believable(now) {
+            return None;
         }
-        if touch && let Source::ApiKey { id, .. } = identity.source() {
-            self.writer.touch(*id, now);
+        if touch {
+            match identity.source() {
+                Source::ApiKey { id, .. } => self.writer.touch_key(KeyUse {
+                    id: *id,
+                    at: now,
+                    ip: address.map(|ip| ip.to_canonical().to_string()).unwrap_or_default(),
+                    previous: is_previous,
+                }),
+                Source::Session { id } => self.writer.touch_session(*id, now),
+                Source::SharedKey => {}
+            }
         }
         Some(identity)
     }
@@ -266,13 +290,14 @@ impl Inner {
         shape: &Shape<'_>,
         digest: DigestKey,
         credential: &Credential<'_>,
+        address: Option<IpAddr>,
         now: Timestamp,
     ) -> Checked {
         let denial = credential.denial();
         let public_id = if shape.is_key {
             match key::parse(token, &self.ring) {
                 Ok(id) => Some(id),
-                Err(_) => return Checked::Done(self.shared(credential).ok_or(denial)),
+                Err(_) => return self.check_shared(credential, now),
             }
         } else {
             if session::parse(token, &self.ring).is_none() {
@@ -290,23 +315,28 @@ impl Inner {
         {
             return Checked::Done(Err(denial));
         }
-        Checked::Ask(self.load(token, shape, digest, public_id))
+        Checked::Ask(self.load(token, shape, digest, public_id, address))
     }
 
     fn is_known_wrong(&self, id: &PublicId, tail: &[u8], now: Timestamp) -> bool {
         match self.public_ids.get(id) {
             Some(KnownId::Absent { until }) => !now.is_past(until),
             Some(KnownId::Present { digest, epoch, cell }) => {
-                cell.newest() == epoch
-                    && self.sync.freshness(now, self.stale_limit) != Freshness::Unknown
-                    && self.ring.verify(tail, &digest) == Some(false)
+                cell.newest() == epoch && self.is_believable(now) && self.ring.verify(tail, &digest) == Some(false)
             }
             None => false,
         }
     }
 
     /// The question to the store about this token: a new one, or the one that somebody asks already.
-    fn load(self: &Arc<Self>, token: &[u8], shape: &Shape<'_>, digest: DigestKey, public_id: Option<PublicId>) -> Load {
+    fn load(
+        self: &Arc<Self>,
+        token: &[u8],
+        shape: &Shape<'_>,
+        digest: DigestKey,
+        public_id: Option<PublicId>,
+        address: Option<IpAddr>,
+    ) -> Load {
         let name = *self.ring.digest(token).as_bytes();
         let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(load) = loading.get(&name).and_then(WeakShared::upgrade) {
@@ -321,6 +351,7 @@ impl Inner {
                 head: &head,
                 tail: &tail,
                 digest,
+                address,
             };
             let answer = match public_id {
                 Some(id) => question.key(id).await,
@@ -344,129 +375,4 @@ impl Inner {
         }
         load
     }
-}
-
-/// One question to the store.
-struct Question<'a> {
-    inner: &'a Arc<Inner>,
-    head: &'a [u8],
-    tail: &'a [u8],
-    digest: DigestKey,
-}
-
-impl Question<'_> {
-    async fn key(&self, id: PublicId) -> Answer {
-        let inner = self.inner;
-        for _ in 0..TRIES {
-            let followed = inner.sync.has_begun();
-            let found = self.within(inner.stores.keys.find_key(&id)).await?;
-            let now = inner.clock.now();
-            let Some((key, user)) = found else {
-                inner.public_ids.insert(
-                    id,
-                    KnownId::Absent {
-                        until: now + REFUSED_FOR,
-                    },
-                );
-                return Err(Denial::InvalidApiKey);
-            };
-            let cell = inner.epochs.observe(user.id, user.epoch, now);
-            if cell.newest() != user.epoch {
-                continue;
-            }
-            match inner.ring.verify(self.tail, &key.digest) {
-                Some(true) => {}
-                Some(false) => {
-                    let known = KnownId::Present {
-                        digest: key.digest,
-                        epoch: user.epoch,
-                        cell,
-                    };
-                    inner.public_ids.insert(id, known);
-                    return Err(Denial::InvalidApiKey);
-                }
-                None => {
-                    tracing::error!(key = %id, "this key was made under a server secret that is not known any more");
-                    return Err(self.refuse(Denial::InvalidApiKey, now));
-                }
-            }
-            if key.revoked_at.is_some() {
-                return Err(self.refuse(Denial::InvalidApiKey, now));
-            }
-            if key.expires_at.is_some_and(|end| now.is_past(end)) {
-                return Err(self.refuse(Denial::ExpiredApiKey, now));
-            }
-            inner.writer.touch(key.id, now);
-            return Ok(self.remember(Identity::from_key(&key, user, &inner.features, cell), now, followed));
-        }
-        Err(Denial::StoreUnavailable)
-    }
-
-    async fn session(&self) -> Answer {
-        let inner = self.inner;
-        let digests = inner.ring.all_digests(self.tail);
-        for _ in 0..TRIES {
-            let followed = inner.sync.has_begun();
-            let found = self.within(inner.stores.sessions.find_session(&digests)).await?;
-            let now = inner.clock.now();
-            let Some((session, user)) = found else {
-                return Err(self.refuse(Denial::InvalidSession, now));
-            };
-            let cell = inner.epochs.observe(user.id, user.epoch, now);
-            if cell.newest() != user.epoch {
-                continue;
-            }
-            if now.is_past(session.expires_at) || ended(&user, session.sign_in_epoch) {
-                return Err(self.refuse(Denial::InvalidSession, now));
-            }
-            return Ok(self.remember(
-                Identity::from_session(&session, user, &inner.features, cell),
-                now,
-                followed,
-            ));
-        }
-        Err(Denial::StoreUnavailable)
-    }
-
-    async fn within<T>(&self, question: impl Future<Output = Result<T, StoreError>>) -> Result<T, Denial> {
-        let answer = match timeout(self.inner.store_timeout, question).await {
-            Ok(answer) => answer,
-            Err(_) => Err(StoreError::unavailable("no answer in time")),
-        };
-        answer.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(cause, "a credential could not be checked: {error}");
-            Denial::StoreUnavailable
-        })
-    }
-
-    fn remember(&self, identity: Identity, now: Timestamp, followed: bool) -> Arc<Identity> {
-        let identity = Arc::new(identity);
-        if !followed {
-            return identity;
-        }
-        let cached = Cached {
-            head: self.head.into(),
-            identity: Arc::clone(&identity),
-            touched: Arc::new(AtomicI64::new(now.as_millis())),
-        };
-        self.inner.identities.insert(self.digest, cached);
-        identity
-    }
-
-    fn refuse(&self, denial: Denial, now: Timestamp) -> Denial {
-        self.inner.refused.insert(
-            self.digest,
-            Refused {
-                denial,
-                until: now + REFUSED_FOR,
-            },
-        );
-        denial
-    }
-}
-
-/// Whether the user's sessions were ended all at once after this one was made.
-fn ended(user: &User, made_at: Epoch) -> bool {
-    user.sign_in_epoch != made_at
 }

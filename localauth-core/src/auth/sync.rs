@@ -14,6 +14,7 @@ use super::{Auth, Inner};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{Epoch, UserId};
+use crate::key::KEEP_ENDED_KEYS;
 
 const EVERY: Duration = Duration::from_millis(500);
 /// How old the last look at the store may be for a cached identity to count without asking.
@@ -59,6 +60,11 @@ impl Sync {
         self.begun.load(Ordering::Acquire)
     }
 
+    /// Whether the last look at the store failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
     pub(super) fn freshness(&self, now: Timestamp, stale_limit: Duration) -> Freshness {
         let at = self.at.load(Ordering::Acquire);
         let age = now.as_millis().saturating_sub(at);
@@ -81,7 +87,7 @@ impl Inner {
         self.epochs.observe(user, epoch, self.clock.now());
     }
 
-    async fn follow(&self) -> Result<(), StoreError> {
+    pub(super) async fn follow(&self) -> Result<(), StoreError> {
         let asked_at = self.clock.now();
         let looked = timeout(FRESH, self.look()).await;
         let result = match looked {
@@ -109,6 +115,7 @@ impl Inner {
         if !self.sync.begun.load(Ordering::Acquire) {
             // Nothing that was read earlier is remembered: the newest epoch is where to begin.
             let newest = self.stores.users.latest_epoch().await?;
+            self.load_shared_keys().await?;
             self.sync.epoch.fetch_max(newest.0, Ordering::AcqRel);
             self.sync.begun.store(true, Ordering::Release);
             return Ok(());
@@ -116,9 +123,36 @@ impl Inner {
         let after = Epoch(self.sync.epoch.load(Ordering::Acquire));
         for (user, epoch) in self.stores.users.changes_since(after).await? {
             self.changed(user, epoch);
+            if user == UserId::SHARED {
+                self.load_shared_keys().await?;
+            }
             self.sync.epoch.fetch_max(epoch.0, Ordering::AcqRel);
         }
         Ok(())
+    }
+}
+
+impl Inner {
+    /// Deletes what is over.
+    async fn sweep(&self, now: Timestamp) {
+        let stores = &self.stores;
+        let swept = [
+            ("sessions", stores.sessions.sweep_sessions(now).await),
+            ("keys", stores.keys.sweep_keys(now - KEEP_ENDED_KEYS).await),
+            (
+                "audit lines",
+                stores.audit.sweep_audit(now - self.audit_retention).await,
+            ),
+            (
+                "attempts",
+                stores.attempts.sweep_attempts(now - super::attempts::LONGEST).await,
+            ),
+        ];
+        for (what, result) in swept {
+            if let Err(error) = result {
+                tracing::warn!(%error, "{what} that are over could not be deleted");
+            }
+        }
     }
 }
 
@@ -137,9 +171,7 @@ pub(super) async fn run(inner: Weak<Inner>) {
             until_sweep = per_sweep;
             let now = inner.clock.now();
             inner.epochs.sweep(now);
-            if let Err(error) = inner.stores.sessions.sweep_sessions(now).await {
-                tracing::warn!(%error, "ended sessions could not be swept");
-            }
+            inner.sweep(now).await;
         }
         until_sweep = until_sweep.saturating_sub(1);
     }

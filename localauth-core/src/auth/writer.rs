@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::id::KeyId;
+use crate::id::SessionId;
+use crate::key::KeyUse;
 use crate::store::Stores;
 use crate::usage::UsageEvent;
 
@@ -24,7 +25,8 @@ const RETRY: Duration = Duration::from_millis(250);
 
 pub(super) enum Work {
     Usage(Box<UsageEvent>),
-    Touch(KeyId, Timestamp),
+    Key(Box<KeyUse>),
+    Session(SessionId, Timestamp),
     Flush(oneshot::Sender<()>),
 }
 
@@ -63,8 +65,13 @@ impl Writer {
     }
 
     /// Notes that a key was used. Dropped when the queue is full: the next use says the same.
-    pub(super) fn touch(&self, key: KeyId, at: Timestamp) {
-        drop(self.queue.try_send(Work::Touch(key, at)));
+    pub(super) fn touch_key(&self, used: KeyUse) {
+        drop(self.queue.try_send(Work::Key(Box::new(used))));
+    }
+
+    /// Notes that a session was used.
+    pub(super) fn touch_session(&self, session: SessionId, at: Timestamp) {
+        drop(self.queue.try_send(Work::Session(session, at)));
     }
 
     pub(super) async fn flush(&self, limit: Duration) -> Result<(), StoreError> {
@@ -86,7 +93,8 @@ impl Writer {
 #[derive(Default)]
 struct Batch {
     usage: Vec<UsageEvent>,
-    touched: Vec<(KeyId, Timestamp)>,
+    keys: Vec<KeyUse>,
+    sessions: Vec<(SessionId, Timestamp)>,
     waiting: Vec<oneshot::Sender<()>>,
 }
 
@@ -94,13 +102,14 @@ impl Batch {
     fn add(&mut self, work: Work) {
         match work {
             Work::Usage(event) => self.usage.push(*event),
-            Work::Touch(key, at) => self.touched.push((key, at)),
+            Work::Key(used) => self.keys.push(*used),
+            Work::Session(session, at) => self.sessions.push((session, at)),
             Work::Flush(done) => self.waiting.push(done),
         }
     }
 
     fn is_due(&self) -> bool {
-        !self.waiting.is_empty() || self.usage.len() + self.touched.len() >= BATCH
+        !self.waiting.is_empty() || self.usage.len() + self.keys.len() + self.sessions.len() >= BATCH
     }
 
     /// Writes everything, trying again until the store takes it: what is queued is not lost by an outage.
@@ -138,9 +147,12 @@ impl Batch {
             }
         }
         self.usage = later;
-        for touched in std::mem::take(&mut self.touched) {
-            // When a key was last used is for people to read: not worth holding anything up.
-            drop(stores.keys.touch_keys(&[touched]).await);
+        // When something was last used is for people to read: not worth holding anything up.
+        for used in std::mem::take(&mut self.keys) {
+            drop(stores.keys.touch_keys(&[used]).await);
+        }
+        for used in std::mem::take(&mut self.sessions) {
+            drop(stores.sessions.touch_sessions(&[used]).await);
         }
     }
 
@@ -148,8 +160,11 @@ impl Batch {
         if !self.usage.is_empty() {
             stores.usage_sink.record_usage(&self.usage).await?;
         }
-        if !self.touched.is_empty() {
-            stores.keys.touch_keys(&self.touched).await?;
+        if !self.keys.is_empty() {
+            stores.keys.touch_keys(&self.keys).await?;
+        }
+        if !self.sessions.is_empty() {
+            stores.sessions.touch_sessions(&self.sessions).await?;
         }
         Ok(())
     }

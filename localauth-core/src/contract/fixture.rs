@@ -1,14 +1,20 @@
 //! Users, keys, sessions and events to store: each from a number, the same for the same number.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
+use crate::audit::AuditActor;
 use crate::clock::Timestamp;
-use crate::id::{Epoch, KeyId, RequestId, SessionId, UserId};
+use crate::external::ExternalIdentity;
+use crate::id::{AuditId, Epoch, InviteId, KeyId, RequestId, SessionId, SharedKeyId, UserId};
+use crate::invite::Invite;
 use crate::key::{ApiKey, PublicId};
 use crate::password::PasswordHash;
+use crate::scope::KeyScope;
 use crate::secret::{Digest, SecretVersion, StoredDigest};
 use crate::session::Session;
-use crate::store::{ChangeUser, FirstUser, InsertUser, UserStore};
+use crate::store::{Admission, ChangeUser, FirstUser, InsertUser, InviteClaim, UserQuery, UserStore};
 use crate::usage::{UsageEvent, UsageSource};
 use crate::user::{NewUser, Provider, Role, Status, User};
 
@@ -58,6 +64,18 @@ pub(super) fn request_id(n: usize) -> RequestId {
     RequestId::from_uuid(uuid(4, n))
 }
 
+pub(super) fn invite_id(n: usize) -> InviteId {
+    InviteId::from_uuid(uuid(5, n))
+}
+
+pub(super) fn audit_id(n: usize) -> AuditId {
+    AuditId::from_uuid(uuid(6, n))
+}
+
+pub(super) fn shared_key_id(n: usize) -> SharedKeyId {
+    SharedKeyId::from_uuid(uuid(7, n))
+}
+
 pub(super) fn public_id(n: usize) -> PublicId {
     format!("Pub{n:015}").parse().expect("18 letters and digits")
 }
@@ -86,8 +104,15 @@ pub(super) fn new_user(n: usize) -> NewUser {
         status: Status::Active,
         provider: Provider::Local,
         password: Some(hash(n)),
-        created_at: at(i64::try_from(n).expect("a small number")),
+        avatar_url: String::new(),
+        permissions: BTreeMap::new(),
+        created_at: at_number(n),
     }
+}
+
+/// `n` milliseconds after the beginning.
+pub(super) fn at_number(n: usize) -> Timestamp {
+    at(i64::try_from(n).expect("a small number"))
 }
 
 /// Administrator number `n`.
@@ -105,10 +130,14 @@ pub(super) fn key(n: usize, owner: UserId) -> ApiKey {
         user_id: owner,
         name: format!("key {n}"),
         digest: digest(n),
-        created_at: at(i64::try_from(n).expect("a small number")),
+        created_at: at_number(n),
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        last_used_ip: String::new(),
+        scope: KeyScope::default(),
+        parent_id: None,
+        previous: None,
     }
 }
 
@@ -117,13 +146,84 @@ pub(super) fn session(n: usize, user: &User) -> Session {
         id: session_id(n),
         user_id: user.id,
         digest: digest(n),
+        previous: None,
+        renewed_at: at(1),
         sign_in_epoch: user.sign_in_epoch,
         created_at: at(1),
         expires_at: at(1_000),
+        last_seen_at: at(1),
         ip: "2001:db8::1".to_owned(),
         user_agent: "Mozilla/5.0 (contract)".to_owned(),
+        key_id: None,
+        shared_key: None,
+        impersonator: None,
+        impersonator_epoch: Epoch::default(),
     }
 }
+
+/// A session of the synthetic administrator.
+pub(super) fn shared_session(n: usize) -> Session {
+    Session {
+        id: session_id(n),
+        user_id: UserId::SHARED,
+        digest: digest(n),
+        previous: None,
+        renewed_at: at(1),
+        sign_in_epoch: Epoch::default(),
+        created_at: at(1),
+        expires_at: at(1_000),
+        last_seen_at: at(1),
+        ip: String::new(),
+        user_agent: String::new(),
+        key_id: None,
+        shared_key: Some(digest(9_999)),
+        impersonator: None,
+        impersonator_epoch: Epoch::default(),
+    }
+}
+
+pub(super) fn actor(user: &User) -> AuditActor {
+    AuditActor {
+        id: user.id,
+        name: user.name.clone(),
+    }
+}
+
+/// Invite number `n`, good for a second from the beginning.
+pub(super) fn invite(n: usize, maker: UserId) -> Invite {
+    Invite {
+        id: invite_id(n),
+        digest: digest(n),
+        code_prefix: format!("code{n:04}"),
+        created_by: maker,
+        created_at: at_number(n),
+        expires_at: at(1_000),
+        used_at: None,
+        used_by: None,
+    }
+}
+
+/// To come in with invite number `n`, at a moment when it is good.
+pub(super) fn with_invite(n: usize) -> Admission {
+    Admission {
+        invite: Some(InviteClaim {
+            digests: vec![digest(n)],
+            at: at(500),
+        }),
+        ..AS_GIVEN
+    }
+}
+
+/// Who person number `n` is at a provider.
+pub(super) fn external(provider: Provider, n: usize) -> ExternalIdentity {
+    ExternalIdentity {
+        provider,
+        subject: format!("https://id.example.org subject-{n}"),
+    }
+}
+
+pub(super) const AS_GIVEN: Admission = Admission::new(FirstUser::AsGiven);
+pub(super) const BECOMES_ADMIN: Admission = Admission::new(FirstUser::BecomesAdmin);
 
 /// Request number `n` of user 0, in the first hour: one token read, two written.
 pub(super) fn event(n: usize) -> UsageEvent {
@@ -144,14 +244,23 @@ pub(super) fn event(n: usize) -> UsageEvent {
 
 /// Stores a user as given.
 pub(super) async fn add<S: UserStore + ?Sized>(store: &S, new: NewUser) -> User {
-    match store
-        .insert_user(new, FirstUser::AsGiven)
+    add_by(store, new, AS_GIVEN).await
+}
+
+/// Stores a user who comes in like this.
+pub(super) async fn add_by<S: UserStore + ?Sized>(store: &S, new: NewUser, admission: Admission) -> User {
+    match store.insert_user(new, admission).await.expect("the store answers") {
+        InsertUser::Inserted(user) => user,
+        other => panic!("a user who may come in is refused: {other:?}"),
+    }
+}
+
+/// All users.
+pub(super) async fn everybody<S: UserStore + ?Sized>(store: &S) -> Vec<User> {
+    store
+        .list_users(&UserQuery::default())
         .await
         .expect("the store answers")
-    {
-        InsertUser::Inserted(user) => user,
-        InsertUser::EmailTaken => panic!("a fresh address is said to be taken"),
-    }
 }
 
 /// The user with this id, who must be there.

@@ -9,7 +9,11 @@
 //! |---|---|
 //! | [`users`] | [`UserStore`] |
 //! | [`keys`] | [`UserStore`], [`KeyStore`] |
-//! | [`sessions`] | [`UserStore`], [`SessionStore`] |
+//! | [`sessions`] | [`UserStore`], [`KeyStore`], [`SessionStore`] |
+//! | [`invites`] | [`UserStore`], [`InviteStore`] |
+//! | [`shared_keys`] | [`UserStore`], [`SharedKeyStore`] |
+//! | [`audit`] | [`AuditLog`] |
+//! | [`attempts`] | [`AttemptStore`] |
 //! | [`usage`] | [`UsageSink`], [`UsageReader`] |
 //! | [`settings`] | [`SettingStore`] |
 //!
@@ -54,9 +58,13 @@ mod rules;
 mod crowd;
 mod fixture;
 
+pub mod attempts;
+pub mod audit;
+pub mod invites;
 pub mod keys;
 pub mod sessions;
 pub mod settings;
+pub mod shared_keys;
 pub mod usage;
 pub mod users;
 
@@ -64,7 +72,10 @@ use std::ops::Deref;
 
 use crate::store::Store;
 #[cfg(doc)]
-use crate::store::{KeyStore, SessionStore, SettingStore, UsageReader, UsageSink, UserStore};
+use crate::store::{
+    AttemptStore, AuditLog, InviteStore, KeyStore, SessionStore, SettingStore, SharedKeyStore, UsageReader, UsageSink,
+    UserStore,
+};
 
 /// Checks every rule, each on a store made by `make`. Panics with the names of the rules that are broken.
 pub async fn run<D, Fut>(make: impl Fn() -> Fut)
@@ -76,6 +87,10 @@ where
     crate::__contract_users!(__contract_check report make);
     crate::__contract_keys!(__contract_check report make);
     crate::__contract_sessions!(__contract_check report make);
+    crate::__contract_invites!(__contract_check report make);
+    crate::__contract_shared_keys!(__contract_check report make);
+    crate::__contract_audit!(__contract_check report make);
+    crate::__contract_attempts!(__contract_check report make);
     crate::__contract_usage!(__contract_check report make);
     crate::__contract_settings!(__contract_check report make);
     report.finish();

@@ -8,9 +8,18 @@ use super::MemoryStore;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{Epoch, KeyId, UserId};
-use crate::key::{ApiKey, PublicId};
+use crate::key::{ApiKey, KeyUse, PreviousSecret, PublicId};
+use crate::secret::StoredDigest;
 use crate::store::{InsertKey, KeyStore};
 use crate::user::User;
+
+/// Notes a use unless a later one is known. `None` is before every time.
+fn note(last_at: &mut Option<Timestamp>, last_ip: &mut String, one: &KeyUse) {
+    if *last_at < Some(one.at) {
+        *last_at = Some(one.at);
+        last_ip.clone_from(&one.ip);
+    }
+}
 
 #[async_trait]
 impl KeyStore for MemoryStore {
@@ -36,12 +45,46 @@ impl KeyStore for MemoryStore {
         Ok(key.and_then(|key| Some((key.clone(), tables.users.get(&key.user_id)?.clone()))))
     }
 
-    async fn list_keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
+    async fn find_key_by_id(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        Ok(self.open()?.keys.get(&id).cloned())
+    }
+
+    async fn list_keys(&self, user_id: Option<UserId>) -> Result<Vec<ApiKey>, StoreError> {
         let tables = self.open()?;
-        let good = |key: &&ApiKey| key.user_id == user_id && key.revoked_at.is_none();
+        let good = |key: &&ApiKey| user_id.is_none_or(|owner| owner == key.user_id) && key.revoked_at.is_none();
         let mut keys: Vec<ApiKey> = tables.keys.values().filter(good).cloned().collect();
         keys.sort_unstable_by_key(|key| Reverse((key.created_at, key.id)));
         Ok(keys)
+    }
+
+    async fn rotate_key(
+        &self,
+        owner: Option<UserId>,
+        id: KeyId,
+        digest: StoredDigest,
+        grace_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<(UserId, Epoch)>, StoreError> {
+        let mut tables = self.open()?;
+        let good = |key: &&mut ApiKey| {
+            owner.is_none_or(|owner| owner == key.user_id)
+                && key.revoked_at.is_none()
+                && !key.expires_at.is_some_and(|end| now.is_past(end))
+        };
+        let Some(key) = tables.keys.get_mut(&id).filter(good) else {
+            return Ok(None);
+        };
+        key.previous = Some(PreviousSecret {
+            digest: std::mem::replace(&mut key.digest, digest),
+            until: grace_until,
+            last_used_at: None,
+            last_used_ip: String::new(),
+        });
+        let user_id = key.user_id;
+        for session in tables.sessions.values_mut().filter(|s| s.key_id == Some(id)) {
+            session.expires_at = session.expires_at.min(grace_until);
+        }
+        Ok(tables.change_user(user_id, |_, _| ()).map(|epoch| (user_id, epoch)))
     }
 
     async fn revoke_key(
@@ -60,14 +103,32 @@ impl KeyStore for MemoryStore {
         Ok(tables.change_user(user_id, |_, _| ()).map(|epoch| (user_id, epoch)))
     }
 
-    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+    async fn touch_keys(&self, used: &[KeyUse]) -> Result<(), StoreError> {
         let mut tables = self.open()?;
-        for &(id, at) in used {
-            if let Some(key) = tables.keys.get_mut(&id) {
-                // `None` is before every time.
-                key.last_used_at = key.last_used_at.max(Some(at));
+        for one in used {
+            let Some(key) = tables.keys.get_mut(&one.id) else {
+                continue;
+            };
+            note(&mut key.last_used_at, &mut key.last_used_ip, one);
+            if let Some(previous) = key.previous.as_mut().filter(|_| one.previous) {
+                note(&mut previous.last_used_at, &mut previous.last_used_ip, one);
             }
         }
         Ok(())
+    }
+
+    async fn sweep_keys(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut tables = self.open()?;
+        let all = tables.keys.len();
+        let ended = |end: Option<Timestamp>| end.is_some_and(|end| before.is_past(end));
+        tables
+            .keys
+            .retain(|_, key| !ended(key.revoked_at) && !ended(key.expires_at));
+        tables.forget_ended_keys();
+        let keys: std::collections::HashSet<KeyId> = tables.keys.keys().copied().collect();
+        tables
+            .sessions
+            .retain(|_, session| session.key_id.is_none_or(|key| keys.contains(&key)));
+        Ok((all - tables.keys.len()) as u64)
     }
 }

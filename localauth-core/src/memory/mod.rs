@@ -8,9 +8,13 @@
 //! [`MemoryStore::lookups`] counts what a cache lets through, and [`MemoryStore::hold_lookups`] makes look-ups wait, so
 //! that many are under way at once.
 
+mod attempts;
+mod audit;
+mod invites;
 mod keys;
 mod sessions;
 mod settings;
+mod shared_keys;
 mod tables;
 mod usage;
 mod users;

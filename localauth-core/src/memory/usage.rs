@@ -1,14 +1,27 @@
 //! [`UsageSink`] and [`UsageReader`] in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use super::tables::{Named, Tables, UsageKey};
+use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::UserId;
 use crate::store::{UsageReader, UsageSink};
-use crate::usage::{Grain, UsageEvent, UsageQuery, UsageRow, UsageTotals};
+use crate::usage::{Grain, UsageEvent, UsageQuery, UsageRow, UsageSourceRow, UsageTotals};
+
+/// How many requests are remembered, so that none counts twice: about 50 MB.
+const KEEP_REQUESTS: usize = 1_000_000;
+
+fn note<K: Eq + Hash>(names: &mut HashMap<K, Named>, id: K, at: Timestamp, name: &str) {
+    let known = names.entry(id).or_insert_with(|| (at, name.to_owned()));
+    if known.0 < at {
+        *known = (at, name.to_owned());
+    }
+}
 
 #[async_trait]
 impl UsageSink for MemoryStore {
@@ -18,20 +31,40 @@ impl UsageSink for MemoryStore {
             if !tables.requests.insert(event.request_id) {
                 continue;
             }
+            if tables.requests.len() > KEEP_REQUESTS {
+                tables.requests.pop_first();
+            }
             let hour = Grain::Hour.floor(event.at);
-            *tables
+            let key_id = event.key.as_ref().map(|(id, _)| *id);
+            let (sums, last_at) = tables
                 .usage
-                .entry((hour, event.user_id, event.model.clone()))
-                .or_default() += UsageTotals::from(event);
-            let name = tables
-                .usage_names
-                .entry(event.user_id)
-                .or_insert_with(|| (event.at, event.user_name.clone()));
-            if name.0 < event.at {
-                *name = (event.at, event.user_name.clone());
+                .entry((hour, event.user_id, event.source, key_id, event.model.clone()))
+                .or_insert((UsageTotals::default(), event.at));
+            *sums += UsageTotals::from(event);
+            *last_at = event.at.max(*last_at);
+            note(&mut tables.user_names, event.user_id, event.at, &event.user_name);
+            if let Some((id, name)) = &event.key {
+                note(&mut tables.key_names, *id, event.at, name);
             }
         }
         Ok(())
+    }
+}
+
+impl Tables {
+    fn asked(&self, query: UsageQuery) -> impl Iterator<Item = (&UsageKey, &(UsageTotals, Timestamp))> {
+        self.usage.iter().filter(move |((hour, user_id, _, key_id, _), _)| {
+            query.since.is_none_or(|since| *hour >= since)
+                && query.user_id.is_none_or(|wanted| wanted == *user_id)
+                && (query.key_id.is_none() || query.key_id == *key_id)
+        })
+    }
+
+    fn user_name(&self, id: UserId) -> String {
+        self.user_names
+            .get(&id)
+            .map(|(_, name)| name.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -40,28 +73,51 @@ impl UsageReader for MemoryStore {
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
         let tables = self.open()?;
         let mut sums: BTreeMap<_, UsageTotals> = BTreeMap::new();
-        for ((hour, user_id, model), totals) in &tables.usage {
-            let asked =
-                query.since.is_none_or(|since| *hour >= since) && query.user_id.is_none_or(|wanted| wanted == *user_id);
-            if asked {
-                *sums.entry((query.grain.floor(*hour), *user_id, model)).or_default() += *totals;
-            }
+        for ((hour, user_id, _, _, model), (totals, _)) in tables.asked(query) {
+            *sums.entry((query.grain.floor(*hour), *user_id, model)).or_default() += *totals;
         }
-        let name = |id: UserId| {
-            tables
-                .usage_names
-                .get(&id)
-                .map(|(_, name)| name.clone())
-                .unwrap_or_default()
-        };
         Ok(sums
             .into_iter()
             .map(|((at, user_id, model), totals)| UsageRow {
                 at,
                 user_id,
-                user_name: name(user_id),
+                user_name: tables.user_name(user_id),
                 model: model.clone(),
                 totals,
+            })
+            .collect())
+    }
+
+    async fn usage_by_source(&self, query: UsageQuery) -> Result<Vec<UsageSourceRow>, StoreError> {
+        let tables = self.open()?;
+        let mut sums: BTreeMap<_, (UsageTotals, Timestamp)> = BTreeMap::new();
+        for ((hour, user_id, source, key_id, _), (totals, last)) in tables.asked(query) {
+            let (sum, last_at) = sums
+                .entry((query.grain.floor(*hour), *user_id, *source, *key_id))
+                .or_insert((UsageTotals::default(), *last));
+            *sum += *totals;
+            *last_at = (*last).max(*last_at);
+        }
+        let named = |id| {
+            (
+                id,
+                tables
+                    .key_names
+                    .get(&id)
+                    .map(|(_, name)| name.clone())
+                    .unwrap_or_default(),
+            )
+        };
+        Ok(sums
+            .into_iter()
+            .map(|((at, user_id, source, key_id), (totals, last_at))| UsageSourceRow {
+                at,
+                user_id,
+                user_name: tables.user_name(user_id),
+                source,
+                key: key_id.map(named),
+                totals,
+                last_at,
             })
             .collect())
     }

@@ -5,6 +5,7 @@
 //! know is a path that is not routed.
 
 mod openai;
+mod path;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,7 @@ use crate::feature::FeatureRegistry;
 use crate::identity::Identity;
 
 pub use openai::openai_routes;
+pub use path::is_plain_path;
 
 /// Who may pass a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,6 +265,11 @@ impl RouteTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    use crate::clock::Timestamp;
+    use crate::id::Epoch;
+    use crate::identity::{Proof, Source, Watch};
 
     fn table() -> RouteTable {
         openai_routes(RouteTable::builder())
@@ -316,7 +323,12 @@ mod tests {
 
     #[test]
     fn the_shared_administrator_passes_what_is_declared_and_nothing_else() {
-        let admin = Identity::shared(&FeatureRegistry::preset());
+        let watch = Watch {
+            cell: Arc::default(),
+            epoch: Epoch::default(),
+        };
+        let proof = Proof::new(Source::SharedKey, Timestamp::MAX);
+        let admin = Identity::of_shared(proof, &FeatureRegistry::preset(), watch);
         let table = table();
         assert!(table.decide(&Method::POST, "/re_isq", Some(&admin)).is_ok());
         assert_eq!(

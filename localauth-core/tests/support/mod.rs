@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use localauth_core::{
-    Auth, AuthBuilder, ManualClock, MemoryStore, NewAccount, NewKey, Password, PasswordCost, PlainKey,
-    RegistrationMode, Role, ServerSecret, Timestamp, User,
+    Auth, AuthBuilder, Caller, CreatedKey, Denial, Identity, KeyScope, ManualClock, MemoryStore, NewAccount, NewKey,
+    Password, PasswordCost, PlainKey, RegistrationMode, Role, SeededEntropy, ServerSecret, Timestamp, User,
 };
 
 pub const PASSWORD: &str = "correct-horse-battery-staple";
@@ -24,12 +24,20 @@ pub struct World {
     pub clock: Arc<ManualClock>,
 }
 
+/// The same bytes in each run of a test, and others for each `Auth` in it.
+fn fresh_entropy() -> SeededEntropy {
+    thread_local!(static NEXT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+    SeededEntropy::insecure(NEXT.replace(NEXT.get() + 1))
+}
+
 pub fn builder(store: &MemoryStore, clock: &Arc<ManualClock>) -> AuthBuilder {
     Auth::builder(store.clone())
         .secret(ServerSecret::new(&[7; 32]).unwrap())
         .clock(Arc::clone(clock))
+        .entropy(fresh_entropy())
         .password_cost(PasswordCost::INSECURE)
         .registration(RegistrationMode::Open)
+        .attempt_limits(false)
         .background(false)
 }
 
@@ -76,11 +84,49 @@ impl World {
             .plain
     }
 
+    pub async fn key_with(&self, user: &User, scope: KeyScope) -> CreatedKey {
+        let new = NewKey::named("scoped").scoped(scope);
+        self.auth.create_key(user.id, new).await.unwrap()
+    }
+
+    /// Signs in with the password that everybody has here.
+    pub async fn session(&self, email: &str) -> String {
+        let signed_in = self.auth.sign_in(email, Password::new(PASSWORD), &nobody()).await;
+        signed_in.unwrap().token.expose().to_owned()
+    }
+
+    /// A session made from a key or shared key.
+    pub async fn token_session(&self, key: &str) -> String {
+        let signed_in = self.auth.sign_in_with_token(Password::new(key), &nobody()).await;
+        signed_in.unwrap().token.expose().to_owned()
+    }
+
+    pub async fn ask(&self, token: &str) -> Result<Arc<Identity>, Denial> {
+        self.auth.authenticate(&bearer(token)).await
+    }
+
+    /// Whoever has this token, as the caller of a use case.
+    pub async fn by(&self, token: &str) -> Caller {
+        Caller::from_identity(self.ask(token).await.unwrap())
+    }
+
     /// Time passes, and the store is looked at as often as in life.
     pub async fn pass(&self, by: Duration) {
         self.clock.advance(by);
         self.auth.follow_changes().await.ok();
     }
+}
+
+pub fn nobody() -> Caller {
+    Caller::anonymous()
+}
+
+pub fn operator() -> Caller {
+    Caller::operator()
+}
+
+pub fn account(email: &str) -> NewAccount {
+    NewAccount::local(email, Password::new(PASSWORD))
 }
 
 pub fn bearer(token: &str) -> HeaderMap {

@@ -1,10 +1,10 @@
 //! API keys.
 
-use localauth_core::{ApiKey, KeyId, SecretVersion, StoredDigest, Timestamp, UserId};
+use localauth_core::{ApiKey, KeyId, PreviousSecret, Timestamp, UserId};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
-use super::DigestBytes;
+use super::{DigestBytes, digest_columns, stored_digest, stored_digest_or_none};
 use crate::error::{BadRow, Failure};
 use crate::text;
 
@@ -24,6 +24,16 @@ pub(crate) struct Model {
     pub(crate) expires_at: Option<i64>,
     pub(crate) revoked_at: Option<i64>,
     pub(crate) last_used_at: Option<i64>,
+    pub(crate) last_used_ip: String,
+    /// A JSON object: [`localauth_core::KeyScope`].
+    pub(crate) scope: String,
+    /// No foreign key: it is told also when that key has been swept away.
+    pub(crate) parent_id: Option<Uuid>,
+    pub(crate) previous_digest: Option<DigestBytes>,
+    pub(crate) previous_secret_version: Option<i64>,
+    pub(crate) previous_until: Option<i64>,
+    pub(crate) previous_last_used_at: Option<i64>,
+    pub(crate) previous_last_used_ip: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -47,6 +57,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// The row of a new key.
 pub(crate) fn to_row(key: &ApiKey) -> Result<ActiveModel, Failure> {
+    let previous = key.previous.as_ref();
+    let (previous_digest, previous_secret_version) = digest_columns(previous.map(|p| &p.digest));
     Ok(ActiveModel {
         id: Set(key.id.as_uuid()),
         public_id: Set(key.public_id.as_str().to_owned()),
@@ -58,15 +70,14 @@ pub(crate) fn to_row(key: &ApiKey) -> Result<ActiveModel, Failure> {
         expires_at: Set(key.expires_at.map(Timestamp::as_millis)),
         revoked_at: Set(key.revoked_at.map(Timestamp::as_millis)),
         last_used_at: Set(key.last_used_at.map(Timestamp::as_millis)),
-    })
-}
-
-/// The digest that a row of keys or sessions has in two columns.
-pub(crate) fn stored_digest(digest: DigestBytes, version: i64) -> Result<StoredDigest, BadRow> {
-    let version = u32::try_from(version).map_err(|_| BadRow("secret_version"))?;
-    Ok(StoredDigest {
-        version: SecretVersion(version),
-        digest: digest.try_into()?,
+        last_used_ip: Set(text::storable(&key.last_used_ip)?),
+        scope: Set(serde_json::to_string(&key.scope).map_err(|_| BadRow("scope"))?),
+        parent_id: Set(key.parent_id.map(|id| id.as_uuid())),
+        previous_digest: Set(previous_digest),
+        previous_secret_version: Set(previous_secret_version),
+        previous_until: Set(previous.map(|p| p.until.as_millis())),
+        previous_last_used_at: Set(previous.and_then(|p| p.last_used_at).map(Timestamp::as_millis)),
+        previous_last_used_ip: Set(text::storable(previous.map_or("", |p| &p.last_used_ip))?),
     })
 }
 
@@ -74,6 +85,15 @@ impl TryFrom<Model> for ApiKey {
     type Error = BadRow;
 
     fn try_from(row: Model) -> Result<Self, BadRow> {
+        let previous = match stored_digest_or_none(row.previous_digest, row.previous_secret_version)? {
+            None => None,
+            Some(digest) => Some(PreviousSecret {
+                digest,
+                until: Timestamp::from_millis(row.previous_until.ok_or(BadRow("previous_until"))?),
+                last_used_at: row.previous_last_used_at.map(Timestamp::from_millis),
+                last_used_ip: row.previous_last_used_ip,
+            }),
+        };
         Ok(Self {
             id: KeyId::from_uuid(row.id),
             public_id: row.public_id.parse().map_err(|_| BadRow("public_id"))?,
@@ -84,6 +104,10 @@ impl TryFrom<Model> for ApiKey {
             expires_at: row.expires_at.map(Timestamp::from_millis),
             revoked_at: row.revoked_at.map(Timestamp::from_millis),
             last_used_at: row.last_used_at.map(Timestamp::from_millis),
+            last_used_ip: row.last_used_ip,
+            scope: serde_json::from_str(&row.scope).map_err(|_| BadRow("scope"))?,
+            parent_id: row.parent_id.map(KeyId::from_uuid),
+            previous,
         })
     }
 }

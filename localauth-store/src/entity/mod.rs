@@ -4,11 +4,17 @@
 //! All names begin with `localauth_`, so that the tables fit into the database of the program around them. Ids are UUIDs
 //! of 16 bytes, times are milliseconds, both databases alike.
 
+pub(crate) mod attempt;
+pub(crate) mod audit;
+pub(crate) mod departed;
 pub(crate) mod epoch;
+pub(crate) mod identity;
+pub(crate) mod invite;
 pub(crate) mod key;
 mod redacted;
 pub(crate) mod session;
 pub(crate) mod setting;
+pub(crate) mod shared_key;
 #[expect(clippy::struct_field_names, reason = "a model of ours is also called one by sea-orm")]
 pub(crate) mod usage_event;
 pub(crate) mod usage_label;
@@ -17,4 +23,4 @@ pub(crate) mod usage_name;
 pub(crate) mod usage_rollup;
 pub(crate) mod user;
 
-pub(crate) use redacted::{DigestBytes, PasswordText};
+pub(crate) use redacted::{DigestBytes, PasswordText, digest_columns, stored_digest, stored_digest_or_none};

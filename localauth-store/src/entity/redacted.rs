@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use localauth_core::Digest;
+use localauth_core::{Digest, SecretVersion, StoredDigest};
 use sea_orm::DeriveValueType;
 
 use crate::error::BadRow;
@@ -43,4 +43,33 @@ impl fmt::Debug for DigestBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DigestBytes(..)")
     }
+}
+
+/// The digest that a row has in two columns.
+pub(crate) fn stored_digest(digest: DigestBytes, version: i64) -> Result<StoredDigest, BadRow> {
+    let version = u32::try_from(version).map_err(|_| BadRow("secret_version"))?;
+    Ok(StoredDigest {
+        version: SecretVersion(version),
+        digest: digest.try_into()?,
+    })
+}
+
+/// The digest that a row may have in two columns: both, or neither.
+pub(crate) fn stored_digest_or_none(
+    digest: Option<DigestBytes>,
+    version: Option<i64>,
+) -> Result<Option<StoredDigest>, BadRow> {
+    match (digest, version) {
+        (None, None) => Ok(None),
+        (Some(digest), Some(version)) => stored_digest(digest, version).map(Some),
+        _ => Err(BadRow("secret_version")),
+    }
+}
+
+/// The two columns of a digest that may be missing.
+pub(crate) fn digest_columns(digest: Option<&StoredDigest>) -> (Option<DigestBytes>, Option<i64>) {
+    (
+        digest.map(|d| DigestBytes::from(&d.digest)),
+        digest.map(|d| i64::from(d.version.0)),
+    )
 }

@@ -32,14 +32,16 @@ pub(crate) struct Model {
     pub(crate) created_at: i64,
     pub(crate) epoch: i64,
     pub(crate) sign_in_epoch: i64,
+    /// [`search_text`].
+    pub(crate) search: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {
     #[sea_orm(has_many = "super::key::Entity")]
     Key,
-    #[sea_orm(has_many = "super::session::Entity")]
-    Session,
+    #[sea_orm(has_many = "super::identity::Entity")]
+    Identity,
 }
 
 impl Related<super::key::Entity> for Entity {
@@ -48,9 +50,9 @@ impl Related<super::key::Entity> for Entity {
     }
 }
 
-impl Related<super::session::Entity> for Entity {
+impl Related<super::identity::Entity> for Entity {
     fn to() -> RelationDef {
-        Relation::Session.def()
+        Relation::Identity.def()
     }
 }
 
@@ -63,12 +65,40 @@ struct Models {
     models: BTreeSet<String>,
 }
 
+/// Who has a session or made an invite, as a foreign key: NULL is the synthetic administrator, who is in no table.
+pub(crate) fn holder_to_column(id: UserId) -> Option<Uuid> {
+    (id != UserId::SHARED).then(|| id.as_uuid())
+}
+
+pub(crate) fn holder_from_column(id: Option<Uuid>) -> UserId {
+    id.map_or(UserId::SHARED, UserId::from_uuid)
+}
+
+/// `text` as it is searched: in small letters, which not every database makes of letters beyond ASCII. The line feed
+/// is kept for [`search_text`].
+pub(crate) fn folded(text: &str) -> String {
+    text.to_lowercase().replace('\n', "\r")
+}
+
+/// What a search looks through: address and name, with something in between that is in no search.
+pub(crate) fn search_text(email: &str, name: &str) -> String {
+    format!("{}\n{}", folded(email), folded(name))
+}
+
+pub(crate) fn permissions_to_column(permissions: &BTreeMap<String, bool>) -> Result<String, BadRow> {
+    serde_json::to_string(permissions).map_err(|_| BadRow("permissions"))
+}
+
+pub(crate) fn models_to_column(models: &ModelAllowList) -> Result<String, BadRow> {
+    let models = Models {
+        enabled: models.enabled,
+        models: models.models.clone(),
+    };
+    serde_json::to_string(&models).map_err(|_| BadRow("models"))
+}
+
 /// The row of a new user.
 pub(crate) fn to_row(user: &User) -> Result<ActiveModel, Failure> {
-    let models = Models {
-        enabled: user.models.enabled,
-        models: user.models.models.clone(),
-    };
     Ok(ActiveModel {
         id: Set(user.id.as_uuid()),
         email: Set(text::storable(user.email.as_str())?),
@@ -78,11 +108,12 @@ pub(crate) fn to_row(user: &User) -> Result<ActiveModel, Failure> {
         status: Set(user.status.as_str().to_owned()),
         provider: Set(user.provider.as_str().to_owned()),
         password: Set(user.password.as_ref().map(password_to_column).transpose()?),
-        permissions: Set(serde_json::to_string(&user.permissions).map_err(|_| BadRow("permissions"))?),
-        models: Set(serde_json::to_string(&models).map_err(|_| BadRow("models"))?),
+        permissions: Set(permissions_to_column(&user.permissions)?),
+        models: Set(models_to_column(&user.models)?),
         created_at: Set(user.created_at.as_millis()),
         epoch: Set(epoch::to_column(user.epoch)),
         sign_in_epoch: Set(epoch::to_column(user.sign_in_epoch)),
+        search: Set(search_text(user.email.as_str(), &user.name)),
     })
 }
 

@@ -1,9 +1,12 @@
 //! [`UsageReader`].
 
 use async_trait::async_trait;
-use localauth_core::{Grain, StoreError, Timestamp, UsageQuery, UsageReader, UsageRow, UsageTotals, UserId};
+use localauth_core::{
+    Grain, KeyId, StoreError, Timestamp, UsageQuery, UsageReader, UsageRow, UsageSource, UsageSourceRow, UsageTotals,
+    UserId,
+};
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{Cond, Expr, ExprTrait as _, Query, SelectStatement};
+use sea_orm::sea_query::{Cond, Expr, ExprTrait as _, IntoIden as _, Query, SelectStatement};
 use sea_orm::{ConnectionTrait as _, QueryResult};
 
 use crate::entity::{usage_label, usage_name, usage_rollup};
@@ -16,12 +19,27 @@ impl UsageReader for SqlStore {
         self.ask(async {
             let mut rows = Vec::new();
             for part in parts(&query) {
-                for row in self.reader().query_all(&select(&part, query.user_id)).await? {
-                    rows.push(read(&row, part.at)?);
+                for row in self.reader().query_all(&by_model(&part, &query)).await? {
+                    rows.push(read_by_model(&row, &part)?);
                 }
             }
             // Not left to the database: the order of texts is a matter of its locale.
             rows.sort_unstable_by(|a, b| (a.at, a.user_id, &a.model).cmp(&(b.at, b.user_id, &b.model)));
+            Ok(rows)
+        })
+        .await
+    }
+
+    async fn usage_by_source(&self, query: UsageQuery) -> Result<Vec<UsageSourceRow>, StoreError> {
+        self.ask(async {
+            let mut rows = Vec::new();
+            for part in parts(&query) {
+                for row in self.reader().query_all(&by_source(&part, &query)).await? {
+                    rows.push(read_by_source(&row, &part)?);
+                }
+            }
+            // Nor this one: sources come in an order of their own.
+            rows.sort_unstable_by_key(|row| (row.at, row.user_id, row.source, row.key.as_ref().map(|(id, _)| *id)));
             Ok(rows)
         })
         .await
@@ -72,41 +90,88 @@ const SUMS: [usage_rollup::Column; 4] = [
     usage_rollup::Column::Requests,
     usage_rollup::Column::EstimatedRequests,
 ];
+/// User, name, and each sum in two halves: what every report begins with. Its own columns follow.
+const OWN: usize = 2 + 2 * SUMS.len();
 
-fn select(part: &Part, user_id: Option<UserId>) -> SelectStatement {
+/// The table of names twice: of users, and of keys.
+const USER_NAME: &str = "user_name";
+const KEY_NAME: &str = "key_name";
+
+fn rollup(column: usage_rollup::Column) -> Expr {
+    Expr::col((usage_rollup::Entity, column))
+}
+
+/// The name that a user or key has.
+fn join_name(select: &mut SelectStatement, alias: &'static str, kind: i16, id: usage_rollup::Column) {
+    let named = Cond::all()
+        .add(Expr::col((alias, usage_name::Column::Kind)).eq(kind))
+        .add(rollup(id).equals((alias, usage_name::Column::Id)));
+    select
+        .join_as(
+            sea_orm::sea_query::JoinType::LeftJoin,
+            usage_name::Entity,
+            alias.into_iden(),
+            named,
+        )
+        .group_by_col((alias, usage_name::Column::Name));
+}
+
+/// Sums for each user, in the stretch of time.
+fn sums(part: &Part, query: &UsageQuery) -> SelectStatement {
     use usage_rollup::{Column, Entity};
-    let rollup = |column: Column| Expr::col((Entity, column));
     let mut select = Query::select();
     select
         .column((Entity, Column::UserId))
-        .column((usage_label::Entity, usage_label::Column::Text))
-        .column((usage_name::Entity, usage_name::Column::Name))
+        .column((USER_NAME, usage_name::Column::Name))
         .from(Entity)
-        .inner_join(
-            usage_label::Entity,
-            rollup(Column::ModelId).equals((usage_label::Entity, usage_label::Column::Id)),
-        )
-        .left_join(
-            usage_name::Entity,
-            Cond::all()
-                .add(Expr::col((usage_name::Entity, usage_name::Column::Kind)).eq(usage_name::USER))
-                .add(rollup(Column::UserId).equals((usage_name::Entity, usage_name::Column::Id))),
-        )
         .and_where(rollup(Column::Grain).eq(usage_rollup::grain_to_column(part.grain)))
         .and_where_option(part.since.map(|since| rollup(Column::At).gte(since)))
         .and_where_option(part.before.map(|before| rollup(Column::At).lt(before)))
-        .and_where_option(user_id.map(|id| rollup(Column::UserId).eq(id.as_uuid())))
-        .group_by_col((Entity, Column::UserId))
-        .group_by_col((usage_label::Entity, usage_label::Column::Text))
-        .group_by_col((usage_name::Entity, usage_name::Column::Name));
+        .and_where_option(query.user_id.map(|id| rollup(Column::UserId).eq(id.as_uuid())))
+        .and_where_option(query.key_id.map(|id| rollup(Column::KeyId).eq(id.as_uuid())))
+        .group_by_col((Entity, Column::UserId));
+    join_name(&mut select, USER_NAME, usage_name::USER, Column::UserId);
     for sum in SUMS {
         let [high, low] = halves(&rollup(sum));
         select.expr(high).expr(low);
     }
+    select
+}
+
+/// Tells apart by time, too, in the last column.
+fn by_time(mut select: SelectStatement, part: &Part) -> SelectStatement {
+    let at = (usage_rollup::Entity, usage_rollup::Column::At);
     if part.at.is_none() {
-        select.column((Entity, Column::At)).group_by_col((Entity, Column::At));
+        select.column(at).group_by_col(at);
     }
     select
+}
+
+fn by_model(part: &Part, query: &UsageQuery) -> SelectStatement {
+    let label = (usage_label::Entity, usage_label::Column::Text);
+    let mut select = sums(part, query);
+    select
+        .column(label)
+        .inner_join(
+            usage_label::Entity,
+            rollup(usage_rollup::Column::ModelId).equals((usage_label::Entity, usage_label::Column::Id)),
+        )
+        .group_by_col(label);
+    by_time(select, part)
+}
+
+fn by_source(part: &Part, query: &UsageQuery) -> SelectStatement {
+    use usage_rollup::{Column, Entity};
+    let mut select = sums(part, query);
+    select
+        .column((Entity, Column::Source))
+        .column((Entity, Column::KeyId))
+        .column((KEY_NAME, usage_name::Column::Name))
+        .expr(rollup(Column::LastAt).max())
+        .group_by_col((Entity, Column::Source))
+        .group_by_col((Entity, Column::KeyId));
+    join_name(&mut select, KEY_NAME, usage_name::KEY, Column::KeyId);
+    by_time(select, part)
 }
 
 /// The sums of a column's high and low 32 bits. A plain sum of large numbers would be an error on SQLite, and another
@@ -126,20 +191,49 @@ fn whole(row: &QueryResult, index: usize) -> Result<u64, Failure> {
     Ok(u64::try_from(sum.min(i128::from(u64::MAX))).map_err(|_| BadRow("usage"))?)
 }
 
-fn read(row: &QueryResult, at: Option<i64>) -> Result<UsageRow, Failure> {
-    let user_id: Uuid = row.try_get_by_index(0)?;
-    let name: Option<String> = row.try_get_by_index(2)?;
+fn read_user(row: &QueryResult) -> Result<(UserId, String), Failure> {
+    let (id, name): (Uuid, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    Ok((UserId::from_uuid(id), name.unwrap_or_default()))
+}
+
+fn read_totals(row: &QueryResult) -> Result<UsageTotals, Failure> {
+    Ok(UsageTotals {
+        prompt_tokens: whole(row, 2)?,
+        completion_tokens: whole(row, 4)?,
+        requests: whole(row, 6)?,
+        estimated_requests: whole(row, 8)?,
+    })
+}
+
+fn read_at(row: &QueryResult, part: &Part, index: usize) -> Result<Timestamp, Failure> {
+    let millis = part.at.map_or_else(|| row.try_get_by_index(index), Ok)?;
+    Ok(Timestamp::from_millis(millis))
+}
+
+fn read_by_model(row: &QueryResult, part: &Part) -> Result<UsageRow, Failure> {
+    let (user_id, user_name) = read_user(row)?;
     Ok(UsageRow {
-        at: Timestamp::from_millis(at.map_or_else(|| row.try_get_by_index(11), Ok)?),
-        user_id: UserId::from_uuid(user_id),
-        user_name: name.unwrap_or_default(),
-        model: row.try_get_by_index(1)?,
-        totals: UsageTotals {
-            prompt_tokens: whole(row, 3)?,
-            completion_tokens: whole(row, 5)?,
-            requests: whole(row, 7)?,
-            estimated_requests: whole(row, 9)?,
-        },
+        at: read_at(row, part, OWN + 1)?,
+        user_id,
+        user_name,
+        model: row.try_get_by_index(OWN)?,
+        totals: read_totals(row)?,
+    })
+}
+
+fn read_by_source(row: &QueryResult, part: &Part) -> Result<UsageSourceRow, Failure> {
+    let (user_id, user_name) = read_user(row)?;
+    let source: String = row.try_get_by_index(OWN)?;
+    let key_id: Uuid = row.try_get_by_index(OWN + 1)?;
+    let key_name: Option<String> = row.try_get_by_index(OWN + 2)?;
+    Ok(UsageSourceRow {
+        at: read_at(row, part, OWN + 4)?,
+        user_id,
+        user_name,
+        source: source.parse::<UsageSource>().map_err(|_| BadRow("source"))?,
+        key: (!key_id.is_nil()).then(|| (KeyId::from_uuid(key_id), key_name.unwrap_or_default())),
+        totals: read_totals(row)?,
+        last_at: Timestamp::from_millis(row.try_get_by_index(OWN + 3)?),
     })
 }
 
@@ -153,6 +247,7 @@ mod tests {
         let query = |since: i64, grain| UsageQuery {
             since: Some(Timestamp::from_millis(since)),
             user_id: None,
+            key_id: None,
             grain,
         };
         let grains = |query| {

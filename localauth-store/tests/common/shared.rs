@@ -4,16 +4,18 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use localauth_core::{
-    Grain, KeyStore as _, PasswordHash, SessionStore as _, SettingStore as _, Status, StoreErrorKind, Timestamp,
-    UsageQuery, UsageReader as _, UsageSink as _, UserStore as _,
+    ExternalIdentity, Grain, InviteStore as _, KeyStore as _, PasswordHash, Provider, SessionStore as _,
+    SettingStore as _, Status, StoreErrorKind, Timestamp, UsageQuery, UsageReader as _, UsageSink as _, UserQuery,
+    UserStore as _,
 };
 use localauth_store::{ConnectErrorKind, SqlStore};
 
-use super::{NOW, add, add_key, add_session, digest, event, failure};
+use super::{NOW, actor, add, add_key, add_session, all_users, digest, event, failure, invite, new_session};
 
 pub(crate) const ALL: UsageQuery = UsageQuery {
     since: None,
     user_id: None,
+    key_id: None,
     grain: Grain::Hour,
 };
 
@@ -36,7 +38,7 @@ pub(crate) async fn eight_can_start_at_once(url: String) {
         store.close().await;
     }
     let store = localauth_store::connect(&url).await.unwrap();
-    let users = store.list_users().await.unwrap();
+    let users = all_users(&store).await;
     assert_eq!(users.len(), 8);
     assert_eq!(
         users.iter().filter(|u| u.role == localauth_core::Role::Admin).count(),
@@ -52,9 +54,9 @@ pub(crate) async fn migrations_go_down_and_up_again(url: String, tables: impl As
         add(&store, "ada").await;
         store.close().await;
         let store = localauth_store::connect(&url).await.unwrap();
-        assert_eq!(store.list_users().await.unwrap().len(), 1);
+        assert_eq!(all_users(&store).await.len(), 1);
         store.close().await;
-        assert_eq!(tables().await.len(), 10, "nine tables, and that of the migrations");
+        assert_eq!(tables().await.len(), 16, "fifteen tables, and that of the migrations");
 
         localauth_store::ConnectOptions::new(&url).uninstall().await.unwrap();
         assert_eq!(tables().await, Vec::<String>::new());
@@ -106,7 +108,7 @@ pub(crate) async fn a_broken_row_is_a_failure(store: &SqlStore, sql: impl AsyncF
             "{break_it}"
         );
         assert_eq!(
-            failure(store.list_users().await),
+            failure(store.list_users(&UserQuery::default()).await),
             StoreErrorKind::Inconsistent,
             "{break_it}"
         );
@@ -121,18 +123,43 @@ pub(crate) async fn a_broken_row_is_a_failure(store: &SqlStore, sql: impl AsyncF
     );
 }
 
-/// Keys and sessions go with their user; usage stays, under the name they had.
+/// What refers to a user goes with them, whoever deletes them; usage stays, under the name they had.
 pub(crate) async fn what_belongs_to_a_user_goes_with_them(store: &SqlStore, sql: impl AsyncFn(&str)) {
-    let user = add(store, "ada").await;
-    let key = add_key(store, user.id, 1).await;
-    let session = add_session(store, user.id, 2).await;
-    store.record_usage(&[event(&user)]).await.unwrap();
-    sql("DELETE FROM localauth_user").await;
+    let ada = add(store, "ada").await;
+    let bob = add(store, "bob").await;
+    let key = add_key(store, ada.id, 1).await;
+    let session = add_session(store, new_session(ada.id, 2)).await;
+    let mut acting = new_session(bob.id, 3);
+    acting.impersonator = Some(actor(&ada));
+    add_session(store, acting).await;
+    let identity = ExternalIdentity {
+        provider: Provider::Github,
+        subject: "17".to_owned(),
+    };
+    store.link_identity(ada.id, identity.clone(), NOW).await.unwrap();
+    store.insert_invite(invite(ada.id, 4)).await.unwrap();
+    let mut used = invite(bob.id, 5);
+    used.used_by = Some(ada.id);
+    store.insert_invite(used).await.unwrap();
+    store.record_usage(&[event(&ada)]).await.unwrap();
+    sql("DELETE FROM localauth_user WHERE name = 'ada'").await;
     assert_eq!(store.find_key(&key.public_id).await.unwrap(), None);
-    assert_eq!(store.find_session(&[session.digest]).await.unwrap(), None);
+    assert_eq!(store.find_session(&[session.digest, digest(3)]).await.unwrap(), None);
     assert_eq!(store.revoke_key(None, key.id, NOW).await.unwrap(), None);
-    assert_eq!(store.end_session(session.id).await.unwrap(), None);
+    assert_eq!(store.end_session(None, session.id).await.unwrap(), None);
+    assert_eq!(store.find_user_by_identity(&identity).await.unwrap(), None);
+    assert_eq!(store.identities(ada.id).await.unwrap(), []);
+    let invites = store.list_invites().await.unwrap();
+    assert_eq!(invites.len(), 1);
+    assert_eq!((invites[0].created_by, invites[0].used_by), (bob.id, None));
     assert_eq!(store.usage(ALL).await.unwrap()[0].user_name, "ada");
+
+    let key = add_key(store, bob.id, 6).await;
+    let mut from_key = new_session(bob.id, 7);
+    from_key.key_id = Some(key.id);
+    add_session(store, from_key).await;
+    sql("DELETE FROM localauth_key").await;
+    assert_eq!(store.find_session(&[digest(7)]).await.unwrap(), None);
 }
 
 /// What must not be seen is neither in `Debug` nor in errors nor in the log, down to its finest level.
@@ -150,9 +177,11 @@ pub(crate) async fn nothing_secret_is_shown(url: String) {
     let store = options.connect().await.unwrap();
     let user = add(&store, "ada").await;
     let key = add_key(&store, user.id, b'K').await;
-    let session = add_session(&store, user.id, b'S').await;
+    let mut session = new_session(user.id, b'S');
+    session.key_id = Some(key.id);
+    let session = add_session(&store, session).await;
     let hash = PasswordHash::from_stored("$argon2id$SECRET-OTHER");
-    store.set_password(user.id, &hash).await.unwrap();
+    store.set_password(user.id, None, &hash).await.unwrap();
     store.rehash_password(user.id, &hash, &hash).await.unwrap();
     store.find_key(&key.public_id).await.unwrap().unwrap();
     store

@@ -39,6 +39,29 @@ pub(crate) fn sign_in(response: &mut Response, token: &str, lifetime: std::time:
     }
 }
 
+/// Gives the browser a new token for the session it has.
+pub(crate) fn renew(response: &mut Response, token: &str, lifetime: std::time::Duration, https: bool) {
+    let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+    let (name, other) = if https { (HOST, PLAIN) } else { (PLAIN, HOST) };
+    let fresh = cookie(name, token, https).max_age(time::Duration::seconds(seconds));
+    set(response, &fresh.build());
+    // The old token may be under the other name, when the browser came over HTTP before.
+    set(
+        response,
+        &cookie(other, "", https).max_age(time::Duration::ZERO).build(),
+    );
+}
+
+/// Whether the response says something about the browser's session.
+pub(crate) fn sets_session(response: &Response) -> bool {
+    response.headers().get_all(header::SET_COOKIE).iter().any(|value| {
+        [PLAIN, HOST].iter().any(|name| {
+            let value = value.as_bytes();
+            value.starts_with(name.as_bytes()) && value.get(name.len()) == Some(&b'=')
+        })
+    })
+}
+
 /// Takes the browser's session.
 pub(crate) fn sign_out(response: &mut Response, https: bool) {
     for name in [PLAIN, HOST, "token"] {

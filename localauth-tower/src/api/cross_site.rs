@@ -7,27 +7,64 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use localauth_core::Denial;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::csrf::CsrfLayer;
 
+use crate::Site;
 use crate::reject::{ContractErrors, refuse};
 
 /// Where a browser gets its session: refused to other sites even without a cookie, or they could sign somebody in as
 /// somebody else.
-const SIGN_IN: &[&str] = &["/api/auth/login", "/api/auth/register"];
+const SIGN_IN: &[&str] = &["/api/auth/login", "/api/auth/register", "/api/auth/token-login"];
 
-/// Refuses what changes something, comes from another site by `Sec-Fetch-Site` or `Origin` (`tower-http`'s
-/// [`CsrfLayer`]), and is vouched for by a cookie only. A credential in a header, which no browser adds by itself, stands
-/// for itself: beside it, a foreign request's cookies do not count.
+/// How [`refuse_cross_site`] decides and answers.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct CrossSite {
+    site: Site,
+    errors: ContractErrors,
+}
+
+impl CrossSite {
+    /// This server is what the request's `Host` says, and errors are the contract's.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How the server looks from outside: what is foreign is told by that.
+    pub fn site(mut self, site: Site) -> Self {
+        self.site = site;
+        self
+    }
+
+    /// How a refusal looks.
+    pub fn errors(mut self, errors: ContractErrors) -> Self {
+        self.errors = errors;
+        self
+    }
+}
+
+/// Refuses what changes something, comes from another site by `Sec-Fetch-Site` or `Origin`, and is vouched for by a cookie
+/// only. Another site is another scheme, host or port, `null`, and what the browser calls `same-site`. A credential in a
+/// header, which no browser adds by itself, stands for itself: beside it, a foreign request's cookies do not count.
 ///
-/// For `axum::middleware::from_fn_with_state`, outside of [`RequireAuth`](crate::RequireAuth); the state says how a refusal
-/// looks. The API has it already; put it around your own routes when they take the session cookie.
-pub async fn refuse_cross_site(State(errors): State<ContractErrors>, mut request: Request, next: Next) -> Response {
+/// The verdict is that of `tower-http`'s [`CsrfLayer`], and stricter where `Origin` names another scheme than ours.
+///
+/// For `axum::middleware::from_fn_with_state`, outside of [`RequireAuth`](crate::RequireAuth). The API has it already; put
+/// it around your own routes when they take the session cookie.
+pub async fn refuse_cross_site(State(state): State<CrossSite>, mut request: Request, next: Next) -> Response {
     let sign_in = SIGN_IN.contains(&request.uri().path());
     let by_cookie = cookies(request.headers()).any(|(name, _)| is_ours(name));
-    if !(sign_in || by_cookie) || !is_foreign(head(&request)).await {
+    // What only looks is nothing to forge (RFC 9110, section 9.2.1).
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if looks || !(sign_in || by_cookie) {
+        return next.run(request).await;
+    }
+    let is_foreign = is_other_origin(&state.site, &request);
+    let head = head(&request);
+    if !is_foreign && !is_foreign_to_library(head).await {
         return next.run(request).await;
     }
     let headers = request.headers();
@@ -35,31 +72,40 @@ pub async fn refuse_cross_site(State(errors): State<ContractErrors>, mut request
         .iter()
         .any(|n| headers.contains_key(*n));
     if sign_in || !by_header {
-        return refuse::<_, Body>(&errors, Denial::CrossSite, request.uri()).map(Body::new);
+        tracing::debug!(
+            origin = ?headers.get(header::ORIGIN),
+            own = state.site.url(request.extensions(), headers, request.uri()),
+            "refused as cross-site; behind a proxy, set the base URL or trust the proxy"
+        );
+        return refuse::<_, Body>(&state.errors, Denial::CrossSite, request.uri()).map(Body::new);
     }
     forget_cookies(request.headers_mut());
     next.run(request).await
 }
 
-/// What the library looks at.
+fn is_other_origin(site: &Site, request: &Request) -> bool {
+    let headers = request.headers();
+    headers.get_all(header::ORIGIN).iter().any(|origin| {
+        !origin
+            .to_str()
+            .is_ok_and(|origin| site.is_own_origin(origin, request.extensions(), headers, request.uri()))
+    })
+}
+
+/// What the library looks at. `Origin` is compared by us, who know how the server looks from outside.
 fn head(request: &Request) -> http::Request<()> {
     let mut head = http::Request::new(());
     *head.method_mut() = request.method().clone();
     *head.uri_mut() = request.uri().clone();
-    for name in [
-        header::HOST,
-        header::ORIGIN,
-        header::HeaderName::from_static("sec-fetch-site"),
-    ] {
-        if let Some(value) = request.headers().get(&name) {
-            head.headers_mut().insert(name, value.clone());
-        }
+    let name = header::HeaderName::from_static("sec-fetch-site");
+    for value in request.headers().get_all(&name) {
+        head.headers_mut().append(name.clone(), value.clone());
     }
     head
 }
 
 /// The library's verdict.
-async fn is_foreign(head: http::Request<()>) -> bool {
+async fn is_foreign_to_library(head: http::Request<()>) -> bool {
     let passes = service_fn(|_: http::Request<()>| ready(Ok::<_, Infallible>(http::Response::new(()))));
     match CsrfLayer::new().layer(passes).oneshot(head).await {
         Ok(response) => response.status() == StatusCode::FORBIDDEN,
@@ -72,7 +118,7 @@ fn is_ours(name: &[u8]) -> bool {
 }
 
 /// All cookies: name, and the whole pair.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     let pairs = headers
         .get_all(header::COOKIE)
         .iter()

@@ -1,12 +1,16 @@
 //! Errors in LocalAI's flat form.
 
 use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use localauth_core::{
-    CreateKeyError, Denial, EntropyError, PasswordError, PasswordRejection, RegisterError, SignInError, StoreError,
+    AddUserError, AttemptError, ChangePasswordError, CreateInviteError, Denial, EntropyError, ImpersonateError,
+    KeyError, ManageError, PasswordError, PasswordRejection, RegisterError, SharedKeysError, SignInError, StoreError,
 };
 use serde_json::json;
+
+use crate::reject::{ContractErrors, refuse};
 
 /// A refusal or failure of the API.
 #[derive(Debug)]
@@ -51,7 +55,9 @@ impl IntoResponse for ApiError {
                 });
                 (StatusCode::BAD_REQUEST, Json(body)).into_response()
             }
-            Self::Denied(denial) => (denial.status(), Json(json!({ "error": denial.to_string() }))).into_response(),
+            Self::Denied(denial) => {
+                refuse::<_, Body>(&ContractErrors::default(), denial, &Uri::from_static("/api/auth/")).map(Body::new)
+            }
             Self::Limited(seconds) => {
                 let body = json!({ "error": "too many attempts: wait a little, then try again" });
                 let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response();
@@ -103,14 +109,42 @@ impl From<PasswordError> for ApiError {
     }
 }
 
+impl From<AttemptError> for ApiError {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Limited { retry_after } => Self::Limited(
+                retry_after
+                    .as_millis()
+                    .div_ceil(1_000)
+                    .max(1)
+                    .try_into()
+                    .unwrap_or(u64::MAX),
+            ),
+            AttemptError::Store(error) => Self::Store(error),
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
 impl From<RegisterError> for ApiError {
     fn from(error: RegisterError) -> Self {
         match error {
             RegisterError::Password(reason) => Self::Password(reason),
-            RegisterError::LocalAuthDisabled => Self::forbidden(error.to_string()),
+            RegisterError::LocalAuthDisabled | RegisterError::SetupCodeRequired => Self::forbidden(error.to_string()),
+            RegisterError::Attempt(error) => error.into(),
             RegisterError::Store(error) => Self::Store(error),
             RegisterError::Hash(error) => error.into(),
             RegisterError::Entropy(error) => error.into(),
+            other => Self::bad(other.to_string()),
+        }
+    }
+}
+
+impl From<AddUserError> for ApiError {
+    fn from(error: AddUserError) -> Self {
+        match error {
+            AddUserError::Refused(error) => error.into(),
+            AddUserError::Denied(denial) => Self::Denied(denial),
             other => Self::bad(other.to_string()),
         }
     }
@@ -120,6 +154,8 @@ impl From<SignInError> for ApiError {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::WrongCredentials => Self::Said(StatusCode::UNAUTHORIZED, error.to_string()),
+            SignInError::Denied(denial) => Self::Denied(denial),
+            SignInError::Attempt(error) => error.into(),
             SignInError::Store(error) => Self::Store(error),
             SignInError::Hash(error) => error.into(),
             SignInError::Entropy(error) => error.into(),
@@ -128,11 +164,75 @@ impl From<SignInError> for ApiError {
     }
 }
 
-impl From<CreateKeyError> for ApiError {
-    fn from(error: CreateKeyError) -> Self {
+impl From<ChangePasswordError> for ApiError {
+    fn from(error: ChangePasswordError) -> Self {
         match error {
-            CreateKeyError::Store(error) => Self::Store(error),
-            CreateKeyError::Entropy(error) => error.into(),
+            ChangePasswordError::WrongPassword => Self::Said(StatusCode::UNAUTHORIZED, error.to_string()),
+            ChangePasswordError::Denied(denial) => Self::Denied(denial),
+            ChangePasswordError::Rejected(reason) => Self::Password(reason),
+            ChangePasswordError::Attempt(error) => error.into(),
+            ChangePasswordError::Store(error) => Self::Store(error),
+            ChangePasswordError::Hash(error) => error.into(),
+            ChangePasswordError::Entropy(error) => error.into(),
+            other => Self::bad(other.to_string()),
+        }
+    }
+}
+
+impl From<ManageError> for ApiError {
+    fn from(error: ManageError) -> Self {
+        match error {
+            ManageError::NotFound => Self::missing(error.to_string()),
+            ManageError::Denied(denial) => Self::Denied(denial),
+            ManageError::Password(reason) => Self::Password(reason),
+            ManageError::Store(error) => Self::Store(error),
+            ManageError::Internal(_) => Self::Internal(Box::new(error)),
+            other => Self::bad(other.to_string()),
+        }
+    }
+}
+
+impl From<ImpersonateError> for ApiError {
+    fn from(error: ImpersonateError) -> Self {
+        match error {
+            ImpersonateError::Manage(error) => error.into(),
+            ImpersonateError::Store(error) => Self::Store(error),
+            ImpersonateError::Entropy(error) => error.into(),
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<CreateInviteError> for ApiError {
+    fn from(error: CreateInviteError) -> Self {
+        match error {
+            CreateInviteError::Manage(error) => error.into(),
+            CreateInviteError::Store(error) => Self::Store(error),
+            CreateInviteError::Entropy(error) => error.into(),
+            other => Self::bad(other.to_string()),
+        }
+    }
+}
+
+impl From<SharedKeysError> for ApiError {
+    fn from(error: SharedKeysError) -> Self {
+        match error {
+            SharedKeysError::Denied(denial) => Self::Denied(denial),
+            SharedKeysError::Store(error) => Self::Store(error),
+            SharedKeysError::Entropy(error) => error.into(),
+            other => Self::bad(other.to_string()),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::NotFound | KeyError::NoSuchUser => Self::missing(error.to_string()),
+            KeyError::Denied(denial) => Self::Denied(denial),
+            KeyError::Exceeds(_) => Self::forbidden(error.to_string()),
+            KeyError::Store(error) => Self::Store(error),
+            KeyError::Entropy(error) => error.into(),
             other => Self::bad(other.to_string()),
         }
     }

@@ -1,113 +1,317 @@
 //! A user's own API keys.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
-use localauth_core::{ApiKey, Denial, NewKey, Role, Source, Timestamp, parse_duration};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use ipnet::IpNet;
+use localauth_core::{
+    ApiKey, DEFAULT_ROTATION_GRACE, KeyId, KeyScope, NewKey, Role, Source, Timestamp, parse_duration,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Api;
+use super::caller::Asker;
 use super::error::ApiError;
 use super::json::JsonBody;
+use super::path::PathId;
+use super::refusals::{BodyRefusals, Message, Refusals};
+use super::view::{time, user_id};
 use crate::CurrentUser;
 
-#[derive(Deserialize)]
+/// A key about to be made. Of the lists: absent is no narrowing, empty allows nothing.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Create {
+pub(crate) struct CreateKey {
     #[serde(default)]
-    name: String,
-    expires_in: Option<String>,
-    expires_at: Option<String>,
+    #[schema(example = "laptop")]
+    pub(crate) name: String,
+    /// Like `24h`, `30d` or `1y`.
+    pub(crate) expires_in: Option<String>,
+    /// RFC 3339.
+    pub(crate) expires_at: Option<String>,
+    pub(crate) models: Option<Vec<String>>,
+    pub(crate) features: Option<Vec<String>>,
+    /// Like `POST /v1/chat/completions`, with `*` at the end of a path.
+    pub(crate) routes: Option<Vec<String>>,
+    /// Networks, like `192.0.2.0/24`.
+    pub(crate) ips: Option<Vec<String>>,
+    /// Quota rules of the key.
+    pub(crate) limits: Option<Vec<Value>>,
+    /// Whether the key may make other keys.
+    #[serde(rename = "can_mint", default)]
+    pub(crate) can_mint: bool,
 }
 
-/// Keys are made and revoked by people: a key that leaked must not be able to make others, or lock its owner out.
-fn by_a_person(user: &CurrentUser) -> Result<(), ApiError> {
-    match user.source() {
-        Source::ApiKey { .. } => Err(Denial::KeyScope.into()),
-        Source::SharedKey => Err(ApiError::bad("a shared key has no keys of its own: sign in as a user")),
-        _ => Ok(()),
+/// A key, without the key.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyView {
+    pub(crate) id: String,
+    /// Whose it is; in the lists of administrators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) key_prefix: String,
+    /// The present role of its owner.
+    pub(crate) role: &'static str,
+    pub(crate) created_at: String,
+    /// RFC 3339, or null.
+    pub(crate) last_used: Option<String>,
+    /// The address it was last used from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_used_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) models: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) features: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) routes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ips: Option<Vec<String>>,
+    #[serde(rename = "can_mint")]
+    pub(crate) can_mint: bool,
+    /// The key it was made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) made_with: Option<String>,
+    /// The secret from before the last rotation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) old_secret: Option<OldSecret>,
+}
+
+/// A key's secret from before its last rotation.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OldSecret {
+    /// Until when it is good.
+    pub(crate) grace_until: String,
+    /// When it was last used since the rotation, or null.
+    pub(crate) last_used: Option<String>,
+    /// From where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_used_from: Option<String>,
+}
+
+/// A key that was made, with the key: shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CreatedKeyView {
+    /// The key.
+    pub(crate) key: String,
+    #[serde(flatten)]
+    pub(crate) view: KeyView,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Keys {
+    pub(crate) keys: Vec<KeyView>,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct Rotate {
+    /// How long the old secret stays good: like `7d`, which is the default; `0s` is not at all.
+    pub(crate) grace: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Rotated {
+    /// The key with its new secret.
+    pub(crate) key: String,
+    /// Until when the old secret is good.
+    pub(crate) grace_until: String,
+}
+
+impl KeyView {
+    pub(crate) fn of(key: &ApiKey, role: Role) -> Self {
+        let list = |set: &std::collections::BTreeSet<String>| set.iter().cloned().collect();
+        let shown = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Self {
+            id: key.id.to_string(),
+            user_id: None,
+            name: key.name.clone(),
+            key_prefix: key.public_id.key_prefix(),
+            role: role.as_str(),
+            created_at: time(key.created_at),
+            last_used: key.last_used_at.map(time),
+            last_used_from: shown(&key.last_used_ip),
+            expires_at: key.expires_at.map(time),
+            models: key.scope.models.as_ref().map(list),
+            features: key.scope.features.as_ref().map(list),
+            routes: key
+                .scope
+                .routes
+                .as_ref()
+                .map(|all| all.iter().map(ToString::to_string).collect()),
+            ips: key
+                .scope
+                .ips
+                .as_ref()
+                .map(|all| all.iter().map(ToString::to_string).collect()),
+            can_mint: key.scope.can_mint,
+            made_with: key.parent_id.map(|id| id.to_string()),
+            old_secret: key.previous.as_ref().map(|old| OldSecret {
+                grace_until: time(old.until),
+                last_used: old.last_used_at.map(time),
+                last_used_from: shown(&old.last_used_ip),
+            }),
+        }
+    }
+
+    pub(crate) fn with_owner(mut self, key: &ApiKey) -> Self {
+        self.user_id = Some(user_id(key.user_id));
+        self
     }
 }
 
-/// `POST /api/auth/api-keys`
+impl CreateKey {
+    /// What is to be made, or what is wrong with it.
+    pub(crate) fn wish(self, now: Timestamp) -> Result<NewKey, ApiError> {
+        if self.limits.as_ref().is_some_and(|limits| !limits.is_empty()) {
+            // To store a limit that nobody enforces would be worse than to say no.
+            return Err(ApiError::bad(
+                "limits of a single key are not available in this version",
+            ));
+        }
+        let routes = self.routes.map(|all| {
+            let parse = |text: &String| text.parse().map_err(|e| ApiError::bad(format!("routes: {e}")));
+            all.iter().map(parse).collect::<Result<Vec<_>, _>>()
+        });
+        let ips = self
+            .ips
+            .map(|all| all.iter().map(|text| network(text)).collect::<Result<Vec<_>, _>>());
+        let mut new = NewKey::named(self.name).scoped(KeyScope {
+            models: self.models.map(|all| all.into_iter().collect()),
+            features: self.features.map(|all| all.into_iter().collect()),
+            routes: routes.transpose()?,
+            ips: ips.transpose()?,
+            can_mint: self.can_mint,
+        });
+        new.expires_at = expiry(self.expires_in, self.expires_at, now)?;
+        Ok(new)
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, ApiError> {
+    let text = text.trim();
+    let net: IpNet = text
+        .parse()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(|ip| ip.to_canonical().into()))
+        .map_err(|_| ApiError::bad("ips: expected networks like `192.0.2.0/24` or addresses"))?;
+    Ok(net.trunc())
+}
+
+fn expiry(span: Option<String>, at: Option<String>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+    let non_empty = |text: Option<String>| text.filter(|t| !t.is_empty());
+    match (non_empty(span), non_empty(at)) {
+        (Some(_), Some(_)) => Err(ApiError::bad("give either expiresIn or expiresAt, not both")),
+        (Some(text), None) => {
+            let span = parse_duration(&text).map_err(|e| ApiError::bad(format!("expiresIn: {e}")))?;
+            Ok(Some(now + span))
+        }
+        (None, Some(text)) => Timestamp::parse_rfc3339(&text)
+            .map(Some)
+            .ok_or_else(|| ApiError::bad("expiresAt: expected a time like 2030-01-31T12:00:00Z")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Nobody's account stands behind a shared key.
+fn has_account(user: &CurrentUser) -> Result<(), ApiError> {
+    if user.id() == localauth_core::UserId::SHARED {
+        return Err(ApiError::bad("a shared key has no keys of its own: sign in as a user"));
+    }
+    Ok(())
+}
+
+/// Make a key. It never has more than the credential it is made with.
+#[utoipa::path(post, operation_id = "create_key", path = "/api/auth/api-keys", tag = "keys", request_body = CreateKey,
+    responses((status = 201, body = CreatedKeyView), BodyRefusals))]
 pub(crate) async fn create(
     State(api): State<Api>,
     user: CurrentUser,
-    JsonBody(body): JsonBody<Create>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    by_a_person(&user)?;
-    let expires_at = match (non_empty(body.expires_in), non_empty(body.expires_at)) {
-        (Some(_), Some(_)) => return Err(ApiError::bad("give either expiresIn or expiresAt, not both")),
-        (Some(text), None) => {
-            Some(api.auth.now() + parse_duration(&text).map_err(|e| ApiError::bad(format!("expiresIn: {e}")))?)
-        }
-        (None, Some(text)) => Some(
-            Timestamp::parse_rfc3339(&text)
-                .ok_or_else(|| ApiError::bad("expiresAt: expected a time like 2030-01-31T12:00:00Z"))?,
-        ),
-        (None, None) => None,
-    };
-    let mut new = NewKey::named(body.name);
-    new.expires_at = expires_at;
-    let created = api.auth.create_key(user.id(), new).await?;
-    let mut shown = key_json(&created.key, user.role());
-    shown["key"] = created.plain.expose().into();
-    Ok((StatusCode::CREATED, Json(shown)))
+    asker: Asker,
+    JsonBody(body): JsonBody<CreateKey>,
+) -> Result<(StatusCode, Json<CreatedKeyView>), ApiError> {
+    has_account(&user)?;
+    user.require_minting()?;
+    let new = body.wish(api.auth.now())?;
+    let created = api.auth.create_own_key(&asker.caller, new).await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(CreatedKeyView {
+            key: created.plain.expose().to_owned(),
+            view: KeyView::of(&created.key, user.role()),
+        }),
+    ))
 }
 
-/// `GET /api/auth/api-keys`
-pub(crate) async fn list(State(api): State<Api>, user: CurrentUser) -> Result<Json<Value>, ApiError> {
-    // So that a use just now is shown; without it the list is right all the same.
-    if let Err(error) = api.auth.flush().await {
-        tracing::debug!(%error, "the list of keys is shown before their last use is written");
-    }
+/// The caller's keys, newest first.
+#[utoipa::path(get, operation_id = "list_keys", path = "/api/auth/api-keys", tag = "keys", responses((status = 200, body = Keys), Refusals))]
+pub(crate) async fn list(State(api): State<Api>, user: CurrentUser) -> Result<Json<Keys>, ApiError> {
+    written(&api).await;
     let keys = api.auth.list_keys(user.id()).await?;
-    let keys: Vec<Value> = keys
-        .iter()
-        .map(|key| {
-            let mut shown = key_json(key, user.role());
-            shown["lastUsed"] = key.last_used_at.map(Timestamp::to_rfc3339).into();
-            shown
-        })
-        .collect();
-    Ok(Json(json!({ "keys": keys })))
+    let keys = keys.iter().map(|key| KeyView::of(key, user.role())).collect();
+    Ok(Json(Keys { keys }))
 }
 
-/// `DELETE /api/auth/api-keys/{id}`
+/// So that a use just now is shown; without it the list is right all the same.
+pub(crate) async fn written(api: &Api) {
+    if let Err(error) = api.auth.flush().await {
+        tracing::debug!(%error, "a list is shown before the last uses are written");
+    }
+}
+
+/// Give a key a new secret under the same id. The old one is good until the grace ends.
+#[utoipa::path(post, operation_id = "rotate_key", path = "/api/auth/api-keys/{id}/rotate", tag = "keys", params(("id" = String, Path)),
+    request_body = Rotate, responses((status = 200, body = Rotated), BodyRefusals))]
+pub(crate) async fn rotate(
+    State(api): State<Api>,
+    user: CurrentUser,
+    asker: Asker,
+    id: PathId<KeyId>,
+    body: Option<JsonBody<Rotate>>,
+) -> Result<Json<Rotated>, ApiError> {
+    user.require_minting()?;
+    let grace = match body.and_then(|JsonBody(body)| body.grace).as_deref() {
+        None | Some("") => DEFAULT_ROTATION_GRACE,
+        Some("0" | "0s" | "0m" | "0h" | "0d") => std::time::Duration::ZERO,
+        Some(text) => parse_duration(text).map_err(|e| ApiError::bad(format!("grace: {e}")))?,
+    };
+    let rotated = api
+        .auth
+        .rotate_key(&asker.caller, id.or_missing("API key not found")?, grace)
+        .await?;
+    Ok(Json(Rotated {
+        key: rotated.plain.expose().to_owned(),
+        grace_until: time(rotated.grace_until),
+    }))
+}
+
+/// Revoke a key. It is dead for the next request.
+#[utoipa::path(delete, operation_id = "revoke_key", path = "/api/auth/api-keys/{id}", tag = "keys", params(("id" = String, Path)),
+    responses((status = 200, body = Message), Refusals))]
 pub(crate) async fn revoke(
     State(api): State<Api>,
     user: CurrentUser,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Value>, ApiError> {
-    by_a_person(&user)?;
-    // What is no id is the id of no key.
-    let revoked = match id.ok().and_then(|Path(id)| id.parse().ok()) {
-        Some(id) => api.auth.revoke_key(Some(user.id()), id).await?,
-        None => false,
-    };
-    if revoked {
-        Ok(Json(json!({ "message": "API key revoked" })))
-    } else {
-        Err(ApiError::missing("API key not found"))
+    asker: Asker,
+    id: PathId<KeyId>,
+) -> Result<Json<Message>, ApiError> {
+    if user.impersonator().is_none() {
+        user.require_minting()?;
     }
+    api.auth
+        .revoke_own_key(&asker.caller, id.or_missing("API key not found")?)
+        .await?;
+    Ok(Message::json("API key revoked"))
 }
 
-fn non_empty(text: Option<String>) -> Option<String> {
-    text.filter(|t| !t.is_empty())
-}
-
-fn key_json(key: &ApiKey, role: Role) -> Value {
-    let mut shown = json!({
-        "id": key.id.to_string(),
-        "name": key.name,
-        "keyPrefix": key.public_id.key_prefix(),
-        "role": role.as_str(),
-        "createdAt": key.created_at.to_rfc3339(),
-    });
-    if let Some(end) = key.expires_at {
-        shown["expiresAt"] = end.to_rfc3339().into();
+/// The key a request came with.
+pub(crate) fn key_of(user: &CurrentUser) -> Option<String> {
+    match user.source() {
+        Source::ApiKey { id, .. } => Some(id.to_string()),
+        _ => None,
     }
-    shown
 }

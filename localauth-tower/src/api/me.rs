@@ -2,84 +2,183 @@
 
 use axum::Json;
 use axum::extract::State;
-use localauth_core::{Auth, Role, Source, User, UserId};
-use serde_json::{Map, Value, json};
+use localauth_core::{LinkedIdentity, Provider};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Api;
+use super::caller::Asker;
 use super::error::ApiError;
+use super::json::JsonBody;
+use super::path::PathId;
+use super::refusals::{BodyRefusals, Message, Refusals};
+use super::view::{UserView, time};
 use crate::CurrentUser;
 
-/// `GET /api/auth/status`
-pub(crate) async fn status(State(api): State<Api>, user: Option<CurrentUser>) -> Result<Json<Value>, ApiError> {
-    let providers: &[&str] = if api.auth.local_auth() { &["local"] } else { &[] };
+/// What this server is, and who asks.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status {
+    auth_enabled: bool,
+    static_api_key_required: bool,
+    /// `local`, `github`, `oidc`.
+    providers: Vec<&'static str>,
+    has_users: bool,
+    /// `open`, `approval`, `invite`.
+    registration_mode: &'static str,
+    user: Option<UserView>,
+}
+
+/// What this server is, and who asks.
+#[utoipa::path(get, path = "/api/auth/status", tag = "sign-in", security((), ("key" = []), ("session" = [])),
+    responses((status = 200, body = Status), Refusals))]
+pub(crate) async fn status(State(api): State<Api>, user: Option<CurrentUser>) -> Result<Json<Status>, ApiError> {
+    let local = (api.accounts && api.auth.local_auth()).then_some("local");
     let user = match user {
-        Some(user) => Some(describe(&api.auth, &user).await?),
+        Some(user) => Some(UserView::current(&api.auth, &user).await?),
         None => None,
     };
-    Ok(Json(json!({
-        "authEnabled": true,
-        "staticApiKeyRequired": false,
-        "providers": providers,
-        "hasUsers": api.auth.has_users().await?,
-        "registrationMode": api.auth.registration().as_str(),
-        "user": user,
-    })))
+    Ok(Json(Status {
+        auth_enabled: api.accounts,
+        static_api_key_required: !api.accounts,
+        providers: local.into_iter().chain(api.providers.iter().copied()).collect(),
+        has_users: api.auth.has_users().await?,
+        registration_mode: api.auth.registration().as_str(),
+        user,
+    }))
 }
 
-/// `GET /api/auth/me`
-pub(crate) async fn me(State(api): State<Api>, user: CurrentUser) -> Result<Json<Value>, ApiError> {
-    let mut body = describe(&api.auth, &user).await?;
-    body["quotas"] = json!([]);
-    Ok(Json(body))
+/// A rule of what may be used.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Quota {
+    /// The model it is about; empty is all.
+    model: String,
 }
 
-async fn describe(auth: &Auth, current: &CurrentUser) -> Result<Value, ApiError> {
-    if *current.source() == Source::SharedKey {
-        return Ok(json!({
-            "id": current.public_user_id(),
-            "email": "",
-            "name": current.name(),
-            "avatarUrl": "",
-            "role": current.role().as_str(),
-            "provider": "legacy",
-            "permissions": permissions(auth, |key| current.may(key)),
-        }));
-    }
-    match auth.find_user(current.id()).await? {
-        Some(user) => Ok(user_json(auth, &user)),
-        // Deleted between the look at the credential and this one.
-        None => Err(localauth_core::Denial::InvalidSession.into()),
-    }
+/// Whoever asks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    #[serde(flatten)]
+    user: UserView,
+    quotas: Vec<Quota>,
+    /// The administrator who acts as this user.
+    #[serde(rename = "impersonatedBy", skip_serializing_if = "Option::is_none")]
+    impersonated_by: Option<Person>,
 }
 
-/// A user as the API shows them to themselves.
-pub(crate) fn user_json(auth: &Auth, user: &User) -> Value {
-    let admin = user.role == Role::Admin;
-    let default = |key: &str| auth.features().get(key).is_some_and(|f| f.default);
-    json!({
-        "id": user_id(user.id),
-        "email": user.email.as_str(),
-        "name": user.name,
-        "avatarUrl": user.avatar_url,
-        "role": user.role.as_str(),
-        "provider": user.provider.as_str(),
-        "permissions":
-            permissions(auth, |key| admin || user.permissions.get(key).copied().unwrap_or_else(|| default(key))),
-    })
+/// Somebody, by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) name: String,
 }
 
-/// An id as the API shows it.
-pub(crate) fn user_id(id: UserId) -> String {
-    if id == UserId::SHARED {
-        "legacy-api-key".to_owned()
+/// Who asks.
+#[utoipa::path(get, path = "/api/auth/me", tag = "account", responses((status = 200, body = Me), Refusals))]
+pub(crate) async fn me(State(api): State<Api>, user: CurrentUser) -> Result<Json<Me>, ApiError> {
+    Ok(Json(Me {
+        user: UserView::current(&api.auth, &user).await?,
+        quotas: Vec::new(),
+        impersonated_by: user.impersonator().map(|by| Person {
+            id: super::view::user_id(by.id),
+            name: by.name.clone(),
+        }),
+    }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Quotas {
+    quotas: Vec<Quota>,
+}
+
+/// The rules of what the caller may use. There are none yet.
+#[utoipa::path(get, path = "/api/auth/quota", tag = "account", responses((status = 200, body = Quotas), Refusals))]
+pub(crate) async fn quota(_: CurrentUser) -> Json<Quotas> {
+    Json(Quotas { quotas: Vec::new() })
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ChangeProfile {
+    #[serde(default)]
+    name: String,
+    /// An `http` or `https` URL, or empty for none. Left out, it stays.
+    avatar_url: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Profile {
+    message: &'static str,
+    name: String,
+    avatar_url: String,
+}
+
+/// Change the caller's name and picture, and nothing else.
+#[utoipa::path(put, path = "/api/auth/profile", tag = "account", request_body = ChangeProfile,
+    responses((status = 200, body = Profile), BodyRefusals))]
+pub(crate) async fn profile(
+    State(api): State<Api>,
+    asker: Asker,
+    JsonBody(body): JsonBody<ChangeProfile>,
+) -> Result<Json<Profile>, ApiError> {
+    let (name, avatar_url) = api
+        .auth
+        .set_profile(&asker.caller, &body.name, body.avatar_url.as_deref())
+        .await?;
+    Ok(Json(Profile {
+        message: "profile updated",
+        name,
+        avatar_url,
+    }))
+}
+
+/// An identity at a provider.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IdentityView {
+    provider: &'static str,
+    linked_at: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Identities {
+    identities: Vec<IdentityView>,
+}
+
+/// The providers that are linked to the caller's account.
+#[utoipa::path(get, path = "/api/auth/identities", tag = "account",
+    responses((status = 200, body = Identities), Refusals))]
+pub(crate) async fn identities(State(api): State<Api>, user: CurrentUser) -> Result<Json<Identities>, ApiError> {
+    let view = |linked: LinkedIdentity| IdentityView {
+        provider: linked.identity.provider.as_str(),
+        linked_at: time(linked.linked_at),
+    };
+    let identities = api.auth.identities(user.id()).await?;
+    Ok(Json(Identities {
+        identities: identities.into_iter().map(view).collect(),
+    }))
+}
+
+/// Take a provider from the caller's account, unless they could then not sign in any more.
+#[utoipa::path(delete, path = "/api/auth/identities/{provider}", tag = "account", params(("provider" = String, Path)),
+    responses((status = 200, body = Message), Refusals))]
+pub(crate) async fn unlink(
+    State(api): State<Api>,
+    user: CurrentUser,
+    asker: Asker,
+    provider: PathId<Provider>,
+) -> Result<Json<Message>, ApiError> {
+    const MISSING: &str = "no such provider is linked";
+    let provider = provider.or_missing(MISSING)?;
+    user.require_unbound_minting()?;
+    let identities = api.auth.identities(user.id()).await?;
+    let linked = identities.iter().find(|linked| linked.identity.provider == provider);
+    let linked = linked.ok_or_else(|| ApiError::missing(MISSING))?;
+    if api.auth.unlink_external(&asker.caller, &linked.identity).await? {
+        Ok(Message::json("provider unlinked"))
     } else {
-        id.to_string()
+        Err(ApiError::bad(
+            "you could not sign in any more: link another provider first",
+        ))
     }
-}
-
-fn permissions(auth: &Auth, may: impl Fn(&str) -> bool) -> Map<String, Value> {
-    auth.features()
-        .iter()
-        .map(|f| (f.key.to_owned(), may(f.key).into()))
-        .collect()
 }

@@ -157,7 +157,7 @@ mod tests {
             .body(String::from("12345678"))
             .unwrap();
         assert!(Asked::new(&auth, &request).is_none(), "nobody");
-        request.extensions_mut().insert(CurrentUser::new(identity));
+        request.extensions_mut().insert(CurrentUser::new(identity, None));
         let asked = Asked::new(&auth, &request).unwrap();
 
         let measured = Reading::NoAnswer.measure(false, asked.prompt_estimate);

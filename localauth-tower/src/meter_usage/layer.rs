@@ -45,7 +45,7 @@ use super::service::MeterUsageService;
 /// ```
 /// use http::{Request, Response, header::AUTHORIZATION};
 /// use http_body_util::BodyExt as _;
-/// use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, Period};
+/// use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, Period, UsageFilter};
 /// use localauth_tower::{MeterUsage, RequireAuth};
 /// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 ///
@@ -72,7 +72,7 @@ use super::service::MeterUsageService;
 /// let response = service.oneshot(Request::post("/v1/chat/completions").body(String::new())?).await?;
 /// assert_eq!(response.status(), 401);
 ///
-/// let report = auth.usage_report(Period::Day, Some(ada.id)).await?;
+/// let report = auth.usage_report(Period::Day, UsageFilter::of_user(ada.id)).await?;
 /// assert_eq!(report.rows[0].model, "llama");
 /// assert_eq!(report.totals.requests, 1);
 /// assert_eq!((report.totals.prompt_tokens, report.totals.completion_tokens), (19, 10));

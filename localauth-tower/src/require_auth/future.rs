@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -33,6 +34,7 @@ pin_project! {
 /// A request that waits for the store, with the service that is ready for it.
 struct Asked<S, R, B> {
     lookup: Lookup,
+    address: Option<IpAddr>,
     request: Request<B>,
     service: S,
     door: Door<R>,
@@ -56,11 +58,18 @@ where
         }
     }
 
-    pub(super) fn looking_up(lookup: Lookup, request: Request<B>, service: S, door: Door<R>) -> Self {
+    pub(super) fn looking_up(
+        lookup: Lookup,
+        address: Option<IpAddr>,
+        request: Request<B>,
+        service: S,
+        door: Door<R>,
+    ) -> Self {
         Self {
             state: State::LookingUp {
                 asked: Some(Box::new(Asked {
                     lookup,
+                    address,
                     request,
                     service,
                     door,
@@ -106,7 +115,7 @@ where
                     let Some(mut done) = asked.take() else {
                         return Poll::Pending;
                     };
-                    match done.door.enter(&mut done.request, answer) {
+                    match done.door.enter(&mut done.request, answer, done.address) {
                         Ok(()) => {
                             let Asked {
                                 mut service, request, ..

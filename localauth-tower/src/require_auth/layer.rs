@@ -2,6 +2,8 @@ use localauth_core::Auth;
 use tower_layer::Layer;
 
 use super::RequireAuthService;
+use super::service::Door;
+use crate::client::Proxies;
 use crate::reject::ContractErrors;
 
 /// Lets a request through only when it carries a valid credential, and puts [`CurrentUser`](crate::CurrentUser) into its
@@ -54,6 +56,7 @@ use crate::reject::ContractErrors;
 pub struct RequireAuth<R = ContractErrors> {
     auth: Auth,
     anonymous: bool,
+    proxies: Proxies,
     reject: R,
 }
 
@@ -63,6 +66,7 @@ impl RequireAuth {
         Self {
             auth: auth.clone(),
             anonymous: false,
+            proxies: Proxies::default(),
             reject: ContractErrors::default(),
         }
     }
@@ -78,11 +82,22 @@ impl<R> RequireAuth<R> {
         self
     }
 
+    /// Believes `X-Forwarded-For` of these proxies, and of nobody else. Where a request comes from decides about keys that
+    /// are bound to networks, and is noted as where a key was last used.
+    ///
+    /// Whoever opened the connection is read from axum's `ConnectInfo<SocketAddr>` (feature `axum`) or
+    /// [`PeerAddress`](crate::PeerAddress); where neither is there, keys that are bound to networks are refused.
+    pub fn trusted_proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
     /// Answers refusals with `reject`.
     pub fn with_reject<R2>(self, reject: R2) -> RequireAuth<R2> {
         RequireAuth {
             auth: self.auth,
             anonymous: self.anonymous,
+            proxies: self.proxies,
             reject,
         }
     }
@@ -92,6 +107,12 @@ impl<S, R: Clone> Layer<S> for RequireAuth<R> {
     type Service = RequireAuthService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequireAuthService::new(inner, self.auth.clone(), self.anonymous, self.reject.clone())
+        let door = Door {
+            auth: self.auth.clone(),
+            anonymous: self.anonymous,
+            proxies: self.proxies.clone(),
+            reject: self.reject.clone(),
+        };
+        RequireAuthService::new(inner, door)
     }
 }

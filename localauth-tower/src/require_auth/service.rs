@@ -1,4 +1,5 @@
 use std::mem;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -7,6 +8,7 @@ use localauth_core::{Auth, Authentication, Denial, Identity};
 use tower_service::Service;
 
 use super::ResponseFuture;
+use crate::client::Proxies;
 use crate::current_user::{Anonymous, CurrentUser};
 use crate::reject::{Reject, ResponseBody, refuse};
 
@@ -20,21 +22,15 @@ pub struct RequireAuthService<S, R> {
 /// What is known at the door.
 #[derive(Debug, Clone)]
 pub(super) struct Door<R> {
-    auth: Auth,
-    anonymous: bool,
-    reject: R,
+    pub(super) auth: Auth,
+    pub(super) anonymous: bool,
+    pub(super) proxies: Proxies,
+    pub(super) reject: R,
 }
 
 impl<S, R> RequireAuthService<S, R> {
-    pub(super) const fn new(inner: S, auth: Auth, anonymous: bool, reject: R) -> Self {
-        Self {
-            inner,
-            door: Door {
-                auth,
-                anonymous,
-                reject,
-            },
-        }
+    pub(super) const fn new(inner: S, door: Door<R>) -> Self {
+        Self { inner, door }
     }
 
     /// The inner service.
@@ -49,10 +45,17 @@ impl<R: Reject> Door<R> {
         &self,
         request: &mut Request<B>,
         answer: Result<Arc<Identity>, Denial>,
+        address: Option<IpAddr>,
     ) -> Result<(), Box<Response<ResponseBody<ResB>>>> {
+        let answer = answer.and_then(|identity| {
+            if identity.scope().is_some() {
+                identity.admit_request(request.method(), asked_path(request), address)?;
+            }
+            Ok(identity)
+        });
         match answer {
             Ok(identity) => {
-                request.extensions_mut().insert(CurrentUser::new(identity));
+                request.extensions_mut().insert(CurrentUser::new(identity, address));
                 Ok(())
             }
             Err(denial) if self.anonymous => {
@@ -64,6 +67,15 @@ impl<R: Reject> Door<R> {
             Err(denial) => Err(Box::new(refuse(&self.reject, denial, request.uri()))),
         }
     }
+}
+
+/// The path that was asked for; a nested router hands on only what is left of it.
+fn asked_path<B>(request: &Request<B>) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+        return original.0.path();
+    }
+    request.uri().path()
 }
 
 static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -92,10 +104,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let authentication = self.door.auth.authenticate(request.headers());
+        let address = self.door.proxies.client(request.extensions(), request.headers());
+        let authentication = self.door.auth.authenticate_from(request.headers(), address);
         hide_credentials(request.headers_mut());
         match authentication {
-            Authentication::Ready(answer) => match self.door.enter(&mut request, answer) {
+            Authentication::Ready(answer) => match self.door.enter(&mut request, answer, address) {
                 Ok(()) => ResponseFuture::forwarded(self.inner.call(request)),
                 Err(response) => ResponseFuture::refused(response),
             },
@@ -104,7 +117,7 @@ where
                 // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::looking_up(lookup, request, ready, self.door.clone())
+                ResponseFuture::looking_up(lookup, address, request, ready, self.door.clone())
             }
         }
     }

@@ -149,7 +149,7 @@ async fn the_identity_is_there_and_a_forged_one_is_not() {
         .await
         .unwrap();
     let mut forged = Request::new(Body::new());
-    forged.extensions_mut().insert(CurrentUser::new(other));
+    forged.extensions_mut().insert(CurrentUser::new(other, None));
     let open = RequireAuth::new(&auth).allow_anonymous().layer(service_fn(says_who));
     let response = open.oneshot(forged).await.unwrap();
     assert!(response.headers().get("x-user").is_none());

@@ -1,5 +1,32 @@
 //! Single values as JSON, for serde's `with`.
 
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A value that may be missing, written as the row `R` or null.
+pub(super) struct Optional<R>(PhantomData<R>);
+
+impl<R> Optional<R> {
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+    pub(super) fn serialize<T, S>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error>
+    where
+        T: Clone,
+        R: From<T> + Serialize,
+        S: Serializer,
+    {
+        value.clone().map(R::from).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+    where
+        R: Deserialize<'de> + Into<T>,
+        D: Deserializer<'de>,
+    {
+        Ok(Option::<R>::deserialize(from)?.map(R::into))
+    }
+}
+
 /// What has a text of its own: ids, addresses, roles and the like. Read as strictly as if it came from outside.
 pub(super) mod text {
     use std::borrow::Cow;

@@ -1,10 +1,11 @@
-//! What is taken out of a request before mistral.rs sees it.
+//! What is judged of a request, and taken out of it, before mistral.rs sees it.
 //!
 //! - **Media by address.** mistral.rs opens the `image_url`, audio and video of a chat, be it a file of the server or any
 //!   address that the server can reach. Only what is in the request itself (`data:`) passes.
 //! - **Stored responses.** mistral.rs keeps them in memory for ever, for whoever knows their id, and stores by default. A
 //!   stored response is its owner's only, and until owners are kept nothing is stored: a request says `"store": false`,
 //!   whatever the client said, and what needs a stored response is refused.
+//! - **Models that are not the caller's.** The one that is asked for must be allowed, and the list shows no other.
 //!
 //! What was judged is what is forwarded: the body is written anew from what was read.
 
@@ -14,37 +15,74 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use localauth_tower::CurrentUser;
 use serde_json::{Map, Value, json};
 
-/// The middleware: `router.layer(middleware::from_fn_with_state(max_body, inspect))`, inside what shapes errors.
-pub async fn inspect(State(max_body): State<usize>, request: Request, next: Next) -> Response {
-    let asks_model = ["/v1/chat/completions", "/v1/completions", "/v1/responses"].contains(&request.uri().path());
-    if *request.method() != Method::POST || !asks_model {
+use super::{allow::Models, asked::Asked};
+
+/// What the middleware goes by.
+#[derive(Clone, Debug)]
+pub struct Inspect {
+    /// The largest body in bytes.
+    pub max_body: usize,
+    /// Who may use which model.
+    pub models: Models,
+}
+
+/// The routes whose body names a model.
+const ASK_MODEL: [&str; 6] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/audio/speech",
+];
+
+/// The middleware: `router.layer(middleware::from_fn_with_state(inspection, inspect))`, inside what shapes errors.
+pub async fn inspect(State(by): State<Inspect>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if path == "/v1/models" && matches!(*request.method(), Method::GET | Method::HEAD) {
+        let user = request.extensions().get::<CurrentUser>().cloned();
+        let list = next.run(request).await;
+        return match user {
+            Some(user) => by.models.filter(list, &user).await,
+            None => list,
+        };
+    }
+    if *request.method() != Method::POST || !ASK_MODEL.contains(&path) {
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
-    let bytes = match Limited::new(body, max_body).collect().await {
+    let bytes = match Limited::new(body, by.max_body).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(_) => return complain("the body cannot be read, or is larger than allowed"),
     };
-    let body = match serde_json::from_slice::<Map<String, Value>>(&bytes) {
-        Ok(mut asked) => {
-            if asked.values().any(names_an_address) {
-                return complain("media must be in the request itself, as a `data:` URL");
-            }
-            if parts.uri.path() == "/v1/responses"
-                && let Err(text) = store_nothing(&mut asked)
-            {
-                return complain(text);
-            }
-            Body::from(Value::Object(asked).to_string())
-        }
-        // Not an object: mistral.rs says what is wrong with it.
-        Err(_) => Body::from(bytes),
+    let mut asked = match serde_json::from_slice::<Asked>(&bytes) {
+        Ok(asked) => asked,
+        Err(error) => return not_an_object(&parts.headers, &error),
     };
+    let user = parts.extensions.get::<CurrentUser>();
+    if let Err(refusal) = by.models.judge(&asked, user, &parts.uri) {
+        return *refusal;
+    }
+    let fields = &mut asked.fields;
+    if fields.get("model").is_some_and(Value::is_null) {
+        // To mistral.rs, null is no name; no model is the default one.
+        fields.remove("model");
+    }
+    if fields.values().any(names_an_address) {
+        return complain("media must be in the request itself, as a `data:` URL");
+    }
+    if parts.uri.path() == "/v1/responses"
+        && let Err(text) = store_nothing(fields)
+    {
+        return complain(text);
+    }
     parts.headers.remove(header::CONTENT_LENGTH);
+    let body = Body::from(Value::Object(asked.fields).to_string());
     next.run(Request::from_parts(parts, body)).await
 }
 
@@ -92,6 +130,18 @@ fn store_nothing(asked: &mut Map<String, Value>) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// In the words of the router, whose errors get their shape from its text.
+fn not_an_object(headers: &HeaderMap, error: &serde_json::Error) -> Response {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("json")) {
+        let text = format!("Failed to parse the request body as a JSON object: {error}");
+        (StatusCode::BAD_REQUEST, text).into_response()
+    } else {
+        let text = "Expected request with `Content-Type: application/json`";
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response()
+    }
+}
+
 fn complain(text: &str) -> Response {
     (StatusCode::BAD_REQUEST, axum::Json(json!({ "message": text }))).into_response()
 }
@@ -102,14 +152,22 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::settings::ErrorCode;
 
     async fn ask(path: &str, body: &str) -> (StatusCode, String) {
+        let inspection = Inspect {
+            max_body: 1_000,
+            models: Models::new("demo", ErrorCode::String, false),
+        };
         let router = Router::new()
             .route("/v1/responses", post(async |body: String| body))
             .route("/v1/chat/completions", post(async |body: String| body))
             .route("/v1/other", post(async |body: String| body))
-            .layer(from_fn_with_state(1_000_usize, inspect));
-        let request = Request::post(path).body(Body::from(body.to_owned())).unwrap();
+            .layer(from_fn_with_state(inspection, inspect));
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
         let response = router.oneshot(request).await.unwrap();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -192,6 +250,20 @@ mod tests {
             ask("/v1/other", r#"{"background":true}"#).await.1,
             r#"{"background":true}"#
         );
-        assert_eq!(ask("/v1/responses", "[1]").await.1, "[1]");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_judged_is_not_forwarded() {
+        for body in [
+            "",
+            "[1]",
+            r#"["hello","default",null]"#,
+            r#"{"x":1e999,"store":true}"#,
+            r#"{"x":"\ud800","previous_response_id":"resp_1"}"#,
+        ] {
+            let (status, answer) = ask("/v1/responses", body).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+            assert!(answer.contains("as a JSON object"), "{answer}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The model that is served: which one, how it is loaded, and how its answers look on the wire.
 
+pub mod allow;
+mod asked;
 pub mod demo;
 pub mod detach;
 pub mod errors;

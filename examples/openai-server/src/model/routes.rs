@@ -9,25 +9,36 @@ use mistralrs_server_core::mistralrs_server_router_builder::MistralRsServerRoute
 use tower::ServiceBuilder;
 use tower_http::limit::RequestBodyLimitLayer;
 
-use super::{detach::detach, errors::shape, inspect::inspect, load::Loaded};
-use crate::settings::ErrorCode;
+use super::{
+    allow::Models,
+    detach::detach,
+    errors::shape,
+    inspect::{Inspect, inspect},
+    load::Loaded,
+};
+use crate::settings::Settings;
 
 /// The routes of a loaded model.
 ///
 /// # Errors
 ///
 /// None that depends on the model: mistral.rs only refuses settings that are made here.
-pub async fn router(model: &Loaded, max_body: usize, style: ErrorCode) -> anyhow::Result<Router> {
+pub async fn router(model: &Loaded, settings: &Settings) -> anyhow::Result<Router> {
+    let (max_body, style) = (settings.max_body, settings.error_code);
     let routes = MistralRsServerRouterBuilder::new()
         .with_mistralrs(model.runtime.clone())
         .with_allowed_origins(Vec::new())
         .with_max_body_limit(max_body)
         .build()
         .await?;
+    let inspection = Inspect {
+        max_body,
+        models: Models::new(&model.alias, style, settings.opaque_errors),
+    };
     // From the inside to the outside. The limit of mistral.rs only holds while a body is read; this one refuses before.
     let routes = routes
         .layer(from_fn(detach))
-        .layer(from_fn_with_state(max_body, inspect))
+        .layer(from_fn_with_state(inspection, inspect))
         .layer(RequestBodyLimitLayer::new(max_body))
         .layer(from_fn_with_state(style, shape));
     let mut all = routes.clone();

@@ -2,9 +2,11 @@
 
 mod counts;
 mod reports;
+mod sources;
 
 pub use self::counts::*;
 pub use self::reports::*;
+pub use self::sources::*;
 use crate::store::{UsageReader, UsageSink};
 use crate::usage::{Grain, UsageQuery, UsageRow, UsageTotals};
 
@@ -13,6 +15,7 @@ group!(__contract_usage: UsageSink, UsageReader);
 const ALL: UsageQuery = UsageQuery {
     since: None,
     user_id: None,
+    key_id: None,
     grain: Grain::Hour,
 };
 const BY_DAY: UsageQuery = UsageQuery {

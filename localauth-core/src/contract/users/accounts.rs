@@ -4,9 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::contract::crowd::{CROWD, at_once, both};
-use crate::contract::fixture::{ODD_TEXTS, add, changes, get, hash, huge_text, new_admin, new_user, user_id};
+use crate::contract::fixture::{
+    AS_GIVEN, BECOMES_ADMIN, ODD_TEXTS, add, at, changes, everybody, get, hash, huge_text, new_admin, new_user, user_id,
+};
 use crate::id::Epoch;
-use crate::store::{ChangeUser, FirstUser, InsertUser, UserStore};
+use crate::model::ModelAllowList;
+use crate::store::{ChangeUser, InsertUser, UserStore};
 use crate::user::{NewUser, Provider, Role, Status, User};
 
 /// In a fresh store there is nobody, and nothing has changed.
@@ -15,7 +18,7 @@ where
     D: Deref<Target: UserStore> + Send + Sync + 'static,
 {
     assert!(!store.has_users().await.unwrap());
-    assert_eq!(store.list_users().await.unwrap(), []);
+    assert_eq!(everybody(&*store).await, []);
     assert_eq!(store.find_user(user_id(1)).await.unwrap(), None);
     assert_eq!(store.find_user_by_email(&new_user(1).email).await.unwrap(), None);
     assert_eq!(store.latest_epoch().await.unwrap(), Epoch::default());
@@ -31,6 +34,7 @@ where
         (Role::User, Status::Pending, Provider::Local, Some(hash(7))),
         (Role::Admin, Status::Active, Provider::Github, None),
         (Role::User, Status::Disabled, Provider::Oidc, None),
+        (Role::User, Status::Active, Provider::Service, None),
     ];
     for (n, (role, status, provider, password)) in kinds.into_iter().enumerate() {
         let new = NewUser {
@@ -38,6 +42,8 @@ where
             status,
             provider,
             password,
+            avatar_url: format!("https://example.org/{n}.png"),
+            permissions: [("chat".to_owned(), n == 0), (ODD_TEXTS[n].to_owned(), true)].into(),
             ..new_user(n)
         };
         let user = add(&*store, new.clone()).await;
@@ -48,7 +54,7 @@ where
             store.find_user_by_email(&user.email).await.unwrap().as_ref(),
             Some(&user)
         );
-        assert!(store.list_users().await.unwrap().contains(&user));
+        assert!(everybody(&*store).await.contains(&user));
         assert!(store.has_users().await.unwrap());
     }
 }
@@ -61,7 +67,7 @@ where
     for n in [5, 1, 9, 3] {
         add(&*store, new_user(n)).await;
     }
-    let listed: Vec<_> = store.list_users().await.unwrap().into_iter().map(|u| u.id).collect();
+    let listed: Vec<_> = everybody(&*store).await.into_iter().map(|u| u.id).collect();
     assert_eq!(listed, [1, 3, 5, 9].map(user_id));
 }
 
@@ -75,7 +81,7 @@ where
         email: " USER1@Example.Org ".parse().unwrap(),
         ..new_admin(2)
     };
-    for ask in [FirstUser::AsGiven, FirstUser::BecomesAdmin] {
+    for ask in [AS_GIVEN, BECOMES_ADMIN] {
         let answer = store.insert_user(second.clone(), ask).await.unwrap();
         assert_eq!(answer, InsertUser::EmailTaken);
         assert_eq!(store.find_user(second.id).await.unwrap(), None);
@@ -98,7 +104,7 @@ where
             email: new_user(0).email,
             ..new_user(i)
         };
-        async move { store.insert_user(user, FirstUser::AsGiven).await.unwrap() }
+        async move { store.insert_user(user, AS_GIVEN).await.unwrap() }
     })
     .await;
     let stored: Vec<_> = answers
@@ -106,7 +112,7 @@ where
         .filter(|a| matches!(a, InsertUser::Inserted(_)))
         .collect();
     assert_eq!(stored.len(), 1, "one address was given to {}", stored.len());
-    let users = store.list_users().await.unwrap();
+    let users = everybody(&**store).await;
     assert_eq!(users.len(), 1);
     assert_eq!(*stored[0], InsertUser::Inserted(users[0].clone()));
 }
@@ -122,7 +128,7 @@ where
         ..new_admin(2)
     };
     let email = second.email.clone();
-    let answer = store.insert_user(second, FirstUser::AsGiven).await;
+    let answer = store.insert_user(second, AS_GIVEN).await;
     assert!(!matches!(answer, Ok(InsertUser::Inserted(_))), "{answer:?}");
     assert_eq!(get(&*store, first.id).await, first);
     assert_eq!(store.find_user_by_email(&email).await.unwrap(), None);
@@ -136,7 +142,7 @@ where
     let texts = ODD_TEXTS.map(str::to_owned).into_iter().chain([huge_text()]);
     for (n, name) in texts.enumerate() {
         let new = NewUser { name, ..new_user(n) };
-        let stored = store.insert_user(new.clone(), FirstUser::AsGiven).await.is_ok();
+        let stored = store.insert_user(new.clone(), AS_GIVEN).await.is_ok();
         let found = store.find_user(new.id).await.unwrap();
         assert_eq!(found.map(|u| u.name), stored.then_some(new.name));
     }
@@ -198,11 +204,43 @@ where
         let set = new.clone();
         let (_, changed) = both(
             async move { a.rehash_password(user.id, &old, &better).await.unwrap() },
-            async move { b.set_password(user.id, &set).await.unwrap() },
+            async move { b.set_password(user.id, None, &set).await.unwrap() },
         )
         .await;
         assert!(changed.is_some());
         assert_eq!(get(&**store, user.id).await.password, Some(new));
+    }
+}
+
+/// Who names the present hash sets a password only while it is that: of many at once, one does.
+pub async fn a_new_password_can_ask_for_the_old_one<D>(store: D)
+where
+    D: Deref<Target: UserStore> + Send + Sync + 'static,
+{
+    let store = Arc::new(store);
+    let user = add(&**store, new_user(0)).await;
+    store.set_password(user.id, None, &hash(1)).await.unwrap();
+    let before = get(&**store, user.id).await;
+    assert_eq!(
+        store.set_password(user.id, Some(&hash(2)), &hash(3)).await.unwrap(),
+        None
+    );
+    assert_eq!(get(&**store, user.id).await, before, "nothing is written");
+    for round in 1..20 {
+        let (a, b) = (Arc::clone(&store), Arc::clone(&store));
+        let (one, other) = both(
+            async move {
+                let old = hash(round);
+                a.set_password(user.id, Some(&old), &hash(round + 1)).await.unwrap()
+            },
+            async move {
+                let old = hash(round);
+                b.set_password(user.id, Some(&old), &hash(round + 1)).await.unwrap()
+            },
+        )
+        .await;
+        assert!(one.is_some() != other.is_some(), "round {round}: {one:?} {other:?}");
+        assert_eq!(get(&**store, user.id).await.password, Some(hash(round + 1)));
     }
 }
 
@@ -213,7 +251,7 @@ where
 {
     add(&*store, new_admin(1)).await;
     let nobody = user_id(2);
-    assert_eq!(store.set_password(nobody, &hash(1)).await.unwrap(), None);
+    assert_eq!(store.set_password(nobody, None, &hash(1)).await.unwrap(), None);
     assert_eq!(store.set_role(nobody, Role::Admin).await.unwrap(), ChangeUser::NotFound);
     assert_eq!(store.set_role(nobody, Role::User).await.unwrap(), ChangeUser::NotFound);
     assert_eq!(
@@ -224,5 +262,18 @@ where
         store.set_status(nobody, Status::Disabled).await.unwrap(),
         ChangeUser::NotFound
     );
-    assert_eq!(store.list_users().await.unwrap().len(), 1);
+    assert_eq!(store.set_profile(nobody, "Nobody", "").await.unwrap(), None);
+    assert_eq!(
+        store
+            .set_permissions(nobody, &[("chat".to_owned(), true)].into())
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        store.set_models(nobody, &ModelAllowList::default()).await.unwrap(),
+        None
+    );
+    assert_eq!(store.delete_user(nobody, at(0)).await.unwrap(), ChangeUser::NotFound);
+    assert_eq!(everybody(&*store).await.len(), 1);
 }

@@ -4,8 +4,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::contract::crowd::{CROWD, at_once, both};
-use crate::contract::fixture::{add, done, get, is_active_admin, new_admin, new_user, user_id};
-use crate::store::{ChangeUser, FirstUser, InsertUser, UserStore};
+use crate::contract::fixture::{
+    BECOMES_ADMIN, add, done, everybody, get, is_active_admin, new_admin, new_user, user_id,
+};
+use crate::store::{ChangeUser, InsertUser, UserStore};
 use crate::user::{NewUser, Role, Status};
 
 /// Of many first registrations at once, one becomes administrator and may come in; all others stay what they asked to
@@ -21,10 +23,10 @@ where
             status: Status::Pending,
             ..new_user(i)
         };
-        async move { store.insert_user(user, FirstUser::BecomesAdmin).await.unwrap() }
+        async move { store.insert_user(user, BECOMES_ADMIN).await.unwrap() }
     })
     .await;
-    let users = store.list_users().await.unwrap();
+    let users = everybody(&**store).await;
     assert_eq!(users.len(), CROWD);
     let (admins, others): (Vec<_>, Vec<_>) = users.iter().partition(|u| u.role == Role::Admin);
     assert_eq!(admins.len(), 1, "{} of {CROWD} became administrator", admins.len());
@@ -49,7 +51,7 @@ where
     };
     let first = add(&*store, pending(1)).await;
     assert_eq!((first.role, first.status), (Role::User, Status::Pending));
-    let InsertUser::Inserted(second) = store.insert_user(pending(2), FirstUser::BecomesAdmin).await.unwrap() else {
+    let InsertUser::Inserted(second) = store.insert_user(pending(2), BECOMES_ADMIN).await.unwrap() else {
         panic!("a fresh address is said to be taken");
     };
     assert_eq!((second.role, second.status), (Role::User, Status::Pending));
@@ -230,8 +232,8 @@ where
     }
 }
 
-async fn assert_one_admin<S: UserStore + ?Sized>(store: &S) {
-    let users = store.list_users().await.expect("the store answers");
+pub(super) async fn assert_one_admin<S: UserStore + ?Sized>(store: &S) {
+    let users = everybody(store).await;
     let left = users.iter().filter(|u| is_active_admin(u)).count();
     assert_eq!(left, 1, "{left} active administrators are left");
 }

@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use localauth_core::{Auth, MemoryStore, PasswordCost, Period};
+use localauth_core::{Auth, MemoryStore, PasswordCost, Period, UsageFilter};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use super::super::MeterUsage;
@@ -97,7 +97,7 @@ impl Metered {
             .build()
             .unwrap();
         let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {KEY}").parse().unwrap())]);
-        let user = CurrentUser::new(auth.authenticate(&headers).await.unwrap());
+        let user = CurrentUser::new(auth.authenticate(&headers).await.unwrap(), None);
         Self { auth, user }
     }
 
@@ -122,7 +122,11 @@ impl Metered {
     }
 
     pub(super) async fn recorded(&self) -> Recorded {
-        let report = self.auth.usage_report(Period::All, None).await.unwrap();
+        let report = self
+            .auth
+            .usage_report(Period::All, UsageFilter::default())
+            .await
+            .unwrap();
         let sums = report.totals;
         let models = report.rows.into_iter().map(|row| row.model).collect();
         (

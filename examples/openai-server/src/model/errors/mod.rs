@@ -17,6 +17,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use localauth_core::Denial;
 use tracing::warn;
 
 use self::{
@@ -38,13 +39,32 @@ pub async fn shape(State(style): State<ErrorCode>, request: Request, next: Next)
     close_cors(response.headers_mut());
 
     let status = response.status();
-    if status.is_client_error() || status.is_server_error() {
+    if is_shaped(&response) {
+        response
+    } else if status.is_client_error() || status.is_server_error() {
         reshape(response, style).await
     } else if is_event_stream(response.headers()) {
         watch(response, style).await
     } else {
         response
     }
+}
+
+/// Marks an answer that has its shape already.
+#[derive(Clone, Copy)]
+struct Shaped;
+
+/// Whether it is a refusal of ours, and no error of mistral.rs.
+fn is_shaped(response: &Response) -> bool {
+    let extensions = response.extensions();
+    extensions.get::<Denial>().is_some() || extensions.get::<Shaped>().is_some()
+}
+
+/// The answer to a request that can be understood in two ways.
+pub(super) fn ambiguous_request(text: &'static str, style: ErrorCode) -> Response {
+    let mut response = answer(&Complaint::ambiguous(text), style);
+    response.extensions_mut().insert(Shaped);
+    response
 }
 
 /// The answer to a path that nobody knows.

@@ -1,0 +1,260 @@
+//! The shared keys that are good at present: those of the configuration, and those that were set at run time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::{Auth, Inner};
+use crate::audit::{AuditAction, Caller};
+use crate::clock::Timestamp;
+use crate::entropy::EntropyError;
+use crate::error::{Denial, StoreError};
+use crate::feature::FeatureRegistry;
+use crate::id::{Epoch, SharedKeyId, UserId};
+use crate::identity::{Identity, Proof, Source, Watch};
+use crate::secret::{SecretRing, StoredDigest};
+use crate::shared_key::{SharedKey, mask};
+
+/// The most shared keys of the run time.
+const MOST: usize = 100;
+
+/// The shared keys of the configuration, and a table of all.
+pub(super) struct SharedKeys {
+    configured: Vec<(StoredDigest, String)>,
+    /// Never moves: nothing in the store can take a configured key away.
+    unchanging: Watch,
+    table: ArcSwap<Table>,
+}
+
+/// A shared key that is good, as far as is known.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) identity: Arc<Identity>,
+    /// Whether it needs nobody to have looked at the store lately.
+    pub(super) is_configured: bool,
+}
+
+#[derive(Default)]
+struct Table {
+    /// By digest: that of another secret is another one.
+    identities: HashMap<[u8; 32], Known>,
+    /// As of which epoch the store was asked for those of the run time; `None` when it was not.
+    complete_at: Option<Epoch>,
+}
+
+/// One shared key, as an administrator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedKeyInfo {
+    /// Names it.
+    pub id: String,
+    /// What is shown of it.
+    pub masked: String,
+    /// Whether it comes from the configuration; if not, it was set at run time.
+    pub is_configured: bool,
+}
+
+/// The shared keys were not replaced.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SharedKeysError {
+    /// Not a shared key.
+    #[error("a shared key needs 16 to 512 printable ASCII characters without spaces and commas")]
+    Form,
+    /// Too many.
+    #[error("at most {MOST} shared keys can be set")]
+    TooMany,
+    /// The credential may not hand out credentials.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SharedKeys {
+    pub(super) fn new(configured: Vec<(StoredDigest, String)>) -> Self {
+        Self {
+            configured,
+            unchanging: Watch {
+                cell: Arc::default(),
+                epoch: Epoch::default(),
+            },
+            table: ArcSwap::default(),
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.table.load().complete_at.is_some()
+    }
+
+    /// Whether nothing of what was known at `epoch` is missing.
+    pub(super) fn is_complete_at(&self, epoch: Epoch) -> bool {
+        self.table.load().complete_at.is_some_and(|at| at >= epoch)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.load().identities.is_empty()
+    }
+
+    /// Whether a key with this digest is among them.
+    pub(super) fn holds(&self, digest: &StoredDigest) -> bool {
+        self.table.load().identities.contains_key(digest.digest.as_bytes())
+    }
+
+    pub(super) fn find(&self, token: &[u8], ring: &SecretRing) -> Option<Known> {
+        let table = self.table.load();
+        if table.identities.is_empty() {
+            return None;
+        }
+        let digests = ring.all_digests(token);
+        digests
+            .iter()
+            .find_map(|d| table.identities.get(d.digest.as_bytes()))
+            .cloned()
+    }
+
+    /// Takes `runtime`, when the store was asked, beside those of the configuration.
+    pub(super) fn set(&self, runtime: Option<&[SharedKey]>, features: &FeatureRegistry, watch: &Watch) {
+        let known = |digest: &StoredDigest, is_configured: bool| {
+            let proof = Proof {
+                shared_key: Some(*digest),
+                ..Proof::new(Source::SharedKey, Timestamp::MAX)
+            };
+            let watch = if is_configured { &self.unchanging } else { watch };
+            let identity = Arc::new(Identity::of_shared(proof, features, watch.clone()));
+            (
+                *digest.digest.as_bytes(),
+                Known {
+                    identity,
+                    is_configured,
+                },
+            )
+        };
+        let runtime_keys = runtime.unwrap_or_default().iter();
+        // One that is both is the configuration's: that comes last.
+        let all = runtime_keys.map(|key| known(&key.digest, false));
+        let all = all.chain(self.configured.iter().map(|(digest, _)| known(digest, true)));
+        self.table.store(Arc::new(Table {
+            identities: all.collect(),
+            complete_at: runtime.map(|_| watch.epoch),
+        }));
+    }
+}
+
+impl Inner {
+    pub(super) fn watch_shared(&self) -> Watch {
+        let cell = self.epochs.observe(UserId::SHARED, Epoch::default(), self.clock.now());
+        Watch {
+            epoch: cell.newest(),
+            cell,
+        }
+    }
+
+    /// Learns the shared keys of the run time from the store.
+    pub(super) async fn load_shared_keys(&self) -> Result<(), StoreError> {
+        loop {
+            let watch = self.watch_shared();
+            let keys = self.stores.shared_keys.shared_keys().await?;
+            // A change that came while we read: what we read may be from before it.
+            if watch.cell.newest() == watch.epoch {
+                self.shared.set(Some(&keys), &self.features, &watch);
+                if watch.cell.newest() == watch.epoch {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl Auth {
+    /// Whether there are shared keys, as far as is known.
+    pub fn has_shared_keys(&self) -> bool {
+        !self.0.shared.is_empty()
+    }
+
+    /// All shared keys, those of the configuration first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store could not answer.
+    pub async fn shared_keys(&self) -> Result<Vec<SharedKeyInfo>, StoreError> {
+        let configured = self.0.shared.configured.iter().enumerate();
+        let mut all: Vec<SharedKeyInfo> = configured
+            .map(|(n, (_, masked))| SharedKeyInfo {
+                id: format!("env-{}", n + 1),
+                masked: masked.clone(),
+                is_configured: true,
+            })
+            .collect();
+        all.extend(
+            self.0
+                .stores
+                .shared_keys
+                .shared_keys()
+                .await?
+                .into_iter()
+                .map(|key| SharedKeyInfo {
+                    id: key.id.to_string(),
+                    masked: key.masked,
+                    is_configured: false,
+                }),
+        );
+        Ok(all)
+    }
+
+    /// Replaces the shared keys of the run time. Those that are left out are dead for the next request, and so are the
+    /// sessions made from them. An entry that is the id or the masked form of a present one keeps that one.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedKeysError`] when one is not possible, the caller may not hand out credentials, or the store could not
+    /// answer.
+    pub async fn replace_shared_keys(&self, caller: &Caller, keys: &[String]) -> Result<(), SharedKeysError> {
+        let inner = &self.0;
+        caller.require_admin()?;
+        if let Some(identity) = caller.identity() {
+            identity.require_unbound_minting()?;
+        }
+        if keys.len() > MOST {
+            return Err(SharedKeysError::TooMany);
+        }
+        let now = self.now();
+        let present = inner.stores.shared_keys.shared_keys().await?;
+        let mut wanted: Vec<SharedKey> = Vec::new();
+        for text in keys {
+            let text = text.trim();
+            // Of several that look alike, each mention keeps another one.
+            let mentioned = |key: &&SharedKey| key.id.to_string() == text || key.masked == text;
+            let is_new = |key: &&SharedKey| !wanted.iter().any(|other| other.id == key.id);
+            let mut kept = present.iter().filter(mentioned);
+            let kept = kept.clone().find(is_new).or_else(|| kept.next());
+            let key = match kept {
+                Some(key) => key.clone(),
+                None if (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',') => {
+                    SharedKey {
+                        id: SharedKeyId::generate(now, &*inner.entropy)?,
+                        digest: inner.ring.stored_digest(text.as_bytes()),
+                        masked: mask(text),
+                        created_at: now,
+                    }
+                }
+                None => return Err(SharedKeysError::Form),
+            };
+            if !wanted.iter().any(|other| other.digest == key.digest) {
+                wanted.push(key);
+            }
+        }
+        let epoch = inner.stores.shared_keys.replace_shared_keys(&wanted).await?;
+        inner.changed(UserId::SHARED, epoch);
+        inner.load_shared_keys().await?;
+        let detail = format!("{} set at run time", wanted.len());
+        self.audit_done(caller, AuditAction::SharedKeysChange, "shared-keys", &detail)
+            .await;
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! Rules of [`SharedKeyStore`], with the users of the same store, whose log of changes tells of it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::crowd::{CROWD, at_once};
+use super::fixture::{ODD_TEXTS, add, at_number, changes, digest, hash, new_user, shared_key_id};
+use crate::id::{Epoch, UserId};
+use crate::shared_key::SharedKey;
+use crate::store::{SharedKeyStore, UserStore};
+
+group!(__contract_shared_keys: UserStore, SharedKeyStore);
+
+fn shared_key(n: usize) -> SharedKey {
+    SharedKey {
+        id: shared_key_id(n),
+        digest: digest(n),
+        masked: format!("sk-…{n:04}"),
+        created_at: at_number(n),
+    }
+}
+
+async fn all<S: SharedKeyStore + ?Sized>(store: &S) -> Vec<SharedKey> {
+    store.shared_keys().await.expect("the store answers")
+}
+
+/// In a fresh store there are no shared keys, and nothing has changed.
+pub async fn a_fresh_store_has_no_shared_keys<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    assert_eq!(all(&*store).await, []);
+    assert_eq!(changes(&*store).await, []);
+}
+
+/// All keys are replaced together, and listed oldest first, whatever their order was; what is not among them is gone.
+pub async fn shared_keys_are_replaced_together<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    store.replace_shared_keys(&[3, 1, 2].map(shared_key)).await.unwrap();
+    assert_eq!(all(&*store).await, [1, 2, 3].map(shared_key));
+    // Two that were there, one of them under the same id with another digest; and a new one.
+    let changed = SharedKey {
+        digest: digest(9),
+        masked: String::new(),
+        ..shared_key(2)
+    };
+    let next = [shared_key(4), changed.clone(), shared_key(3)];
+    store.replace_shared_keys(&next).await.unwrap();
+    assert_eq!(all(&*store).await, [changed, shared_key(3), shared_key(4)]);
+    store.replace_shared_keys(&[]).await.unwrap();
+    assert_eq!(all(&*store).await, []);
+}
+
+/// Each replacement moves the synthetic administrator's epoch, the one that changes nothing too, and whoever follows the
+/// changes is told of it once, at the latest one, among the users.
+pub async fn replacing_shared_keys_moves_an_epoch<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    let user = add(&*store, new_user(1)).await;
+    let mut last = user.epoch;
+    for keys in [vec![shared_key(1)], vec![shared_key(1)], vec![], vec![]] {
+        let epoch = store.replace_shared_keys(&keys).await.unwrap();
+        assert!(epoch > last, "{epoch:?} is not after {last:?}");
+        assert_eq!(store.changes_since(last).await.unwrap(), [(UserId::SHARED, epoch)]);
+        assert_eq!(changes(&*store).await, [(user.id, user.epoch), (UserId::SHARED, epoch)]);
+        assert_eq!(store.latest_epoch().await.unwrap(), epoch);
+        last = epoch;
+    }
+    let epoch = store.set_password(user.id, None, &hash(2)).await.unwrap().unwrap();
+    assert_eq!(changes(&*store).await, [(UserId::SHARED, last), (user.id, epoch)]);
+    assert_eq!(
+        store.find_user(UserId::SHARED).await.unwrap(),
+        None,
+        "it is nobody in the store"
+    );
+}
+
+/// Of many replacements at once each gets an epoch of its own, and the keys of the last one are there: all of them, and
+/// no others.
+pub async fn of_many_replacements_the_last_one_stays<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    let store = Arc::new(store);
+    for _ in 0..3 {
+        let mut answers = at_once(CROWD, |i| {
+            let store = Arc::clone(&store);
+            // From none to four keys, and some with those of others among them.
+            let keys: Vec<_> = (i..i + i % 5).map(shared_key).collect();
+            async move { (store.replace_shared_keys(&keys).await.unwrap(), keys) }
+        })
+        .await;
+        answers.sort_unstable_by_key(|&(epoch, _)| epoch);
+        assert!(
+            answers.windows(2).all(|pair| pair[0].0 < pair[1].0),
+            "an epoch was given out twice"
+        );
+        let (epoch, keys) = &answers[CROWD - 1];
+        assert_eq!(all(&**store).await, *keys);
+        assert_eq!(changes(&**store).await, [(UserId::SHARED, *epoch)]);
+    }
+    assert!(store.latest_epoch().await.unwrap() >= Epoch(1));
+}
+
+/// What is shown of a key comes back as it was, or is refused together with all; never changed.
+pub async fn odd_masks_come_back_whole_or_are_refused<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    for text in ODD_TEXTS {
+        let before = all(&*store).await;
+        let odd = SharedKey {
+            masked: text.to_owned(),
+            ..shared_key(2)
+        };
+        let keys = [shared_key(1), odd];
+        let stored = store.replace_shared_keys(&keys).await.is_ok();
+        assert_eq!(all(&*store).await, if stored { keys.to_vec() } else { before });
+    }
+}

@@ -1,0 +1,28 @@
+-- A database as the migration 0001 left it. Never changed: it stands for those that are out there.
+CREATE TABLE "localauth_epoch" ( "id" smallint NOT NULL PRIMARY KEY, "value" integer NOT NULL );
+CREATE TABLE "localauth_setting" ( "name" text NOT NULL PRIMARY KEY, "value" text NOT NULL );
+CREATE TABLE "localauth_user" ( "id" blob NOT NULL PRIMARY KEY, "email" text NOT NULL UNIQUE, "name" text NOT NULL, "avatar_url" text NOT NULL, "role" text NOT NULL, "status" text NOT NULL, "provider" text NOT NULL, "password" text, "permissions" text NOT NULL, "models" text NOT NULL, "created_at" integer NOT NULL, "epoch" integer NOT NULL, "sign_in_epoch" integer NOT NULL );
+CREATE TABLE "localauth_key" ( "id" blob NOT NULL PRIMARY KEY, "public_id" text NOT NULL UNIQUE, "user_id" blob NOT NULL, "name" text NOT NULL, "digest" blob NOT NULL CHECK (length(digest) = 32), "secret_version" integer NOT NULL, "created_at" integer NOT NULL, "expires_at" integer, "revoked_at" integer, "last_used_at" integer, FOREIGN KEY ("user_id") REFERENCES "localauth_user" ("id") ON DELETE CASCADE );
+CREATE TABLE "localauth_session" ( "id" blob NOT NULL PRIMARY KEY, "user_id" blob NOT NULL, "digest" blob NOT NULL UNIQUE CHECK (length(digest) = 32), "secret_version" integer NOT NULL, "sign_in_epoch" integer NOT NULL, "created_at" integer NOT NULL, "expires_at" integer NOT NULL, "ip" text NOT NULL, "user_agent" text NOT NULL, FOREIGN KEY ("user_id") REFERENCES "localauth_user" ("id") ON DELETE CASCADE );
+CREATE TABLE "localauth_usage_label" ( "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "text" text NOT NULL UNIQUE );
+CREATE TABLE "localauth_usage_name" ( "kind" smallint NOT NULL, "id" blob NOT NULL, "name" text NOT NULL, "seen_at" integer NOT NULL, PRIMARY KEY ("kind", "id") );
+CREATE TABLE "localauth_usage_event" ( "request_id" blob NOT NULL PRIMARY KEY, "at" integer NOT NULL, "user_id" blob NOT NULL, "key_id" blob NULL, "model_id" integer NOT NULL, "endpoint_id" integer NOT NULL, "source" text NOT NULL, "prompt_tokens" integer NOT NULL, "completion_tokens" integer NOT NULL, "estimated" boolean NOT NULL );
+CREATE TABLE "localauth_usage_rollup" ( "grain" smallint NOT NULL, "at" integer NOT NULL, "user_id" blob NOT NULL, "key_id" blob NOT NULL, "model_id" integer NOT NULL, "endpoint_id" integer NOT NULL, "source" text NOT NULL, "prompt_tokens" integer NOT NULL, "completion_tokens" integer NOT NULL, "requests" integer NOT NULL, "estimated_requests" integer NOT NULL, "last_at" integer NOT NULL, PRIMARY KEY ("grain", "at", "user_id", "key_id", "model_id", "endpoint_id", "source") );
+CREATE INDEX "localauth_user_epoch" ON "localauth_user" ("epoch");
+CREATE INDEX "localauth_key_user" ON "localauth_key" ("user_id");
+CREATE INDEX "localauth_session_user" ON "localauth_session" ("user_id");
+CREATE INDEX "localauth_session_expires" ON "localauth_session" ("expires_at");
+CREATE INDEX "localauth_usage_rollup_user" ON "localauth_usage_rollup" ("user_id", "grain", "at");
+CREATE TABLE "localauth_migration" ( "version" varchar NOT NULL PRIMARY KEY, "applied_at" integer NOT NULL );
+INSERT INTO localauth_migration VALUES ('0001_first', 1700000000);
+INSERT INTO localauth_epoch VALUES (1, 5);
+INSERT INTO localauth_setting VALUES ('fingerprint', 'f1');
+INSERT INTO localauth_user VALUES (x'018bcfe5680070008000000000000001', 'ada@example.org', 'Ada ÄRGER', '', 'admin', 'active', 'local', '$argon2id$hash', '{"chat":false}', '{"enabled":true,"models":["llama"]}', 1700000000000, 5, 1);
+INSERT INTO localauth_user VALUES (x'018bcfe5680070008000000000000002', 'zoe@example.org', 'Zoë', 'https://example.org/z.png', 'user', 'pending', 'github', NULL, '{}', '{"enabled":false,"models":[]}', 1700000000001, 2, 2);
+INSERT INTO localauth_key VALUES (x'018bcfe5680070008000000000000003', 'Pub000000000000001', x'018bcfe5680070008000000000000001', 'laptop', x'4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b', 7, 1700000000002, NULL, NULL, 1700000000003);
+INSERT INTO localauth_session VALUES (x'018bcfe5680070008000000000000004', x'018bcfe5680070008000000000000001', x'5353535353535353535353535353535353535353535353535353535353535353', 7, 1, 1700000000004, 1900000000000, '::1', 'old');
+INSERT INTO localauth_usage_label (id, text) VALUES (1, 'llama'), (2, '/v1/chat/completions');
+INSERT INTO localauth_usage_name VALUES (1, x'018bcfe5680070008000000000000001', 'Ada', 1700000000000), (2, x'018bcfe5680070008000000000000003', 'laptop', 1700000000000);
+INSERT INTO localauth_usage_event VALUES (x'018bcfe5680070008000000000000005', 1700000000000, x'018bcfe5680070008000000000000001', x'018bcfe5680070008000000000000003', 1, 2, 'apikey', 3, 4, 0);
+INSERT INTO localauth_usage_rollup VALUES (1, 1699999200000, x'018bcfe5680070008000000000000001', x'018bcfe5680070008000000000000003', 1, 2, 'apikey', 3, 4, 1, 0, 1700000000000);
+INSERT INTO localauth_usage_rollup VALUES (2, 1699920000000, x'018bcfe5680070008000000000000001', x'018bcfe5680070008000000000000003', 1, 2, 'apikey', 3, 4, 1, 0, 1700000000000);

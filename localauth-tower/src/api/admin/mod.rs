@@ -1,0 +1,111 @@
+//! What administrators do.
+//!
+//! Who is one is asked by the route table alone; what a credential may hand out, by the use cases.
+
+mod audit;
+mod csv;
+mod features;
+mod filter;
+mod impersonate;
+mod invites;
+mod keys;
+mod permissions;
+mod shared_keys;
+mod standing;
+mod target;
+mod usage;
+mod users;
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+use http::Method;
+use localauth_core::policy::RouteTableBuilder;
+
+use super::Api;
+
+/// Their part of the document that describes the API.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(
+    features::admin_features,
+    users::list_users,
+    standing::set_role,
+    standing::set_status,
+    standing::reset_password,
+    standing::delete_user,
+    permissions::permissions_of,
+    permissions::set_permissions,
+    permissions::set_models,
+    impersonate::impersonate,
+    keys::list_all_keys,
+    keys::create_key_for,
+    keys::revoke_any_key,
+    shared_keys::list_shared_keys,
+    shared_keys::replace_shared_keys,
+    invites::list_invites,
+    invites::create_invite,
+    invites::revoke_invite,
+    usage::usage_of_all,
+    usage::sources_of_all,
+    audit::audit_log
+))]
+pub(in crate::api) struct AdminDoc;
+
+/// The routes of administrators.
+pub(super) fn router() -> Router<Api> {
+    Router::new()
+        .route("/api/auth/admin/features", get(features::admin_features))
+        .route("/api/auth/admin/users", get(users::list_users))
+        .route("/api/auth/admin/users/{id}", delete(standing::delete_user))
+        .route("/api/auth/admin/users/{id}/role", put(standing::set_role))
+        .route("/api/auth/admin/users/{id}/status", put(standing::set_status))
+        .route("/api/auth/admin/users/{id}/password", put(standing::reset_password))
+        .route(
+            "/api/auth/admin/users/{id}/permissions",
+            get(permissions::permissions_of).put(permissions::set_permissions),
+        )
+        .route("/api/auth/admin/users/{id}/models", put(permissions::set_models))
+        .route("/api/auth/admin/users/{id}/impersonate", post(impersonate::impersonate))
+        .route(
+            "/api/auth/admin/keys",
+            get(keys::list_all_keys).post(keys::create_key_for),
+        )
+        .route("/api/auth/admin/keys/{id}", delete(keys::revoke_any_key))
+        .route(
+            "/api/auth/admin/shared-keys",
+            get(shared_keys::list_shared_keys).put(shared_keys::replace_shared_keys),
+        )
+        .route(
+            "/api/auth/admin/invites",
+            get(invites::list_invites).post(invites::create_invite),
+        )
+        .route("/api/auth/admin/invites/{id}", delete(invites::revoke_invite))
+        .route("/api/auth/admin/usage", get(usage::usage_of_all))
+        .route("/api/auth/admin/usage/sources", get(usage::sources_of_all))
+        .route("/api/auth/admin/audit", get(audit::audit_log))
+}
+
+/// Declares them.
+pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
+    table
+        .admin(Method::GET, "/api/auth/admin/features")
+        .admin(Method::GET, "/api/auth/admin/users")
+        .admin(Method::DELETE, "/api/auth/admin/users/{id}")
+        .admin(Method::PUT, "/api/auth/admin/users/{id}/role")
+        .admin(Method::PUT, "/api/auth/admin/users/{id}/status")
+        .admin(Method::PUT, "/api/auth/admin/users/{id}/password")
+        .admin(Method::GET, "/api/auth/admin/users/{id}/permissions")
+        .admin(Method::PUT, "/api/auth/admin/users/{id}/permissions")
+        .admin(Method::PUT, "/api/auth/admin/users/{id}/models")
+        .admin(Method::POST, "/api/auth/admin/users/{id}/impersonate")
+        .admin(Method::GET, "/api/auth/admin/keys")
+        .admin(Method::POST, "/api/auth/admin/keys")
+        .admin(Method::DELETE, "/api/auth/admin/keys/{id}")
+        .admin(Method::GET, "/api/auth/admin/shared-keys")
+        .admin(Method::PUT, "/api/auth/admin/shared-keys")
+        .admin(Method::GET, "/api/auth/admin/invites")
+        .admin(Method::POST, "/api/auth/admin/invites")
+        .admin(Method::DELETE, "/api/auth/admin/invites/{id}")
+        .admin(Method::GET, "/api/auth/admin/usage")
+        .admin(Method::GET, "/api/auth/admin/usage/sources")
+        .admin(Method::GET, "/api/auth/admin/audit")
+}

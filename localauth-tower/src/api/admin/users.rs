@@ -1,0 +1,133 @@
+//! The list of users.
+
+use axum::Json;
+use axum::extract::State;
+use localauth_core::{Auth, Status, Timestamp, User, UserId, UserQuery};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::super::Api;
+use super::super::error::ApiError;
+use super::super::me::Quota;
+use super::super::query::QueryOf;
+use super::super::refusals::Refusals;
+use super::super::view::{UserView, time};
+use super::filter::{bad_cursor, cut, given, limit};
+use super::permissions::AllowedModels;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WhichUsers {
+    /// A part of the address or name, in any case.
+    q: Option<String>,
+    /// `active`, `pending` or `disabled`.
+    status: Option<String>,
+    /// 1 to 1000; without it, all users come at once.
+    limit: Option<String>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// A user as administrators see them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ManagedUser {
+    #[serde(flatten)]
+    user: UserView,
+    #[schema(pattern = "^(active|pending|disabled)$")]
+    status: &'static str,
+    #[serde(rename = "createdAt")]
+    created_at: String,
+    allowed_models: AllowedModels,
+    quotas: Vec<Quota>,
+}
+
+/// Users, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::option_option, reason = "absent and null say different things")]
+pub(super) struct UserList {
+    users: Vec<ManagedUser>,
+    /// The cursor of the next page, or null; only where there was a `limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    next: Option<Option<String>>,
+}
+
+impl ManagedUser {
+    fn of(auth: &Auth, user: &User) -> Self {
+        Self {
+            user: UserView::of(auth, user),
+            status: user.status.as_str(),
+            created_at: time(user.created_at),
+            allowed_models: (&user.models).into(),
+            quotas: Vec::new(),
+        }
+    }
+}
+
+/// Users come in the order of this, so that a page goes on where the last one ended whoever came or went since.
+fn cursor(user: &User) -> String {
+    format!(
+        "{:016x}{}",
+        user.created_at.as_millis().cast_unsigned(),
+        user.id.as_uuid().simple()
+    )
+}
+
+fn parse_cursor(text: &str) -> Option<(Timestamp, UserId)> {
+    // Digits only: the parsers below would take signs, braces and dashes too.
+    if text.len() != 48 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let (at, id) = text.split_at(16);
+    let at = u64::from_str_radix(at, 16).ok()?.cast_signed();
+    Some((Timestamp::from_millis(at), id.parse().ok()?))
+}
+
+/// The users, oldest first.
+#[utoipa::path(get, path = "/api/auth/admin/users", tag = "admin", params(WhichUsers),
+    responses((status = 200, body = UserList), Refusals))]
+pub(super) async fn list_users(
+    State(api): State<Api>,
+    QueryOf(which): QueryOf<WhichUsers>,
+) -> Result<Json<UserList>, ApiError> {
+    let limit = limit(which.limit.as_deref())?;
+    let status = given(which.status.as_deref()).map(str::parse::<Status>).transpose();
+    let after = given(which.cursor.as_deref()).map(|text| parse_cursor(text).ok_or_else(bad_cursor));
+    let query = UserQuery {
+        search: given(which.q.as_deref()).map(str::to_owned),
+        status: status.map_err(|e| ApiError::bad(format!("status: {e}")))?,
+        limit: limit.map(|limit| limit + 1),
+        after: after.transpose()?,
+    };
+    let mut found = api.auth.list_users(&query).await?;
+    let next = limit.and_then(|limit| cut(&mut found, limit, cursor));
+    let users = found.iter().map(|user| ManagedUser::of(&api.auth, user)).collect();
+    Ok(Json(UserList {
+        users,
+        next: limit.is_some().then_some(next),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_one_of_ours_or_none() {
+        let good = format!("{:016x}{}", 1_700_000_000_000_u64, "0192f0c1234578909bcdef0123456789");
+        let (at, id) = parse_cursor(&good).unwrap();
+        assert_eq!(at.as_millis(), 1_700_000_000_000);
+        assert_eq!(id.to_string(), "0192f0c1-2345-7890-9bcd-ef0123456789");
+        for bad in [
+            "",
+            "x",
+            "0",
+            &good[1..],
+            &format!("{good}0"),
+            &format!("+{}", &good[1..]),
+            &"é".repeat(24),
+        ] {
+            assert!(parse_cursor(bad).is_none(), "{bad}");
+        }
+    }
+}
