@@ -1,0 +1,7 @@
+//! What somebody who wants in has tried, and what keeps them out.
+#![cfg(feature = "api")]
+#![expect(clippy::many_single_char_names, reason = "an attacker is brief")]
+
+mod credentials;
+mod doors;
+mod support;
