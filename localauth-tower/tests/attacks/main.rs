@@ -4,4 +4,5 @@
 
 mod credentials;
 mod doors;
+mod password_race;
 mod support;
