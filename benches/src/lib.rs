@@ -1,5 +1,7 @@
 //! What the benches share: a server's `Auth` with users and keys, and requests as clients send them.
 
+pub mod usage;
+
 use http::{HeaderMap, HeaderValue, Request, header};
 use http_body_util::Empty;
 use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCost, PlainKey};

@@ -57,6 +57,12 @@ actions! {
     PermissionsChange = "user.permissions",
     /// A model allow-list changed.
     ModelsChange = "user.models",
+    /// A user's own limits changed.
+    LimitsChange = "user.limits",
+    /// A user was put into a tier.
+    TierChange = "user.tier",
+    /// Limits of everybody, tiers or prices changed.
+    HouseRulesChange = "house.rules",
     /// An account was deleted.
     UserDelete = "user.delete",
     /// An identity at a provider was linked to an account.

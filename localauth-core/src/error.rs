@@ -114,9 +114,32 @@ pub enum Denial {
     /// Another site acts in a browser's name.
     #[error("This request comes from another site. Send your credential in a header.")]
     CrossSite,
+    /// The model, or another field that limits depend on, is named twice or in two ways.
+    #[error(
+        "The request can be read in two ways. Name `model` and each limit once, in lower case, and in the body only."
+    )]
+    AmbiguousRequest,
+    /// The body is not what the route takes.
+    #[error("The request body is not valid. Send one JSON object in UTF-8, with fields of the documented types.")]
+    InvalidBody,
+    /// The body is larger than the server reads.
+    #[error("The request body is too large. Send a smaller one.")]
+    BodyTooLarge,
+    /// The body is encoded, or of a type that the route does not read.
+    #[error("This kind of body is not supported. Send `Content-Type: application/json` without `Content-Encoding`.")]
+    UnsupportedMediaType,
     /// Nobody declared the path.
     #[error("Unknown request URL. Check the path and the method.")]
     UnknownRoute,
+    /// There is no such thing, or it is somebody else's: nobody can tell which.
+    #[error("There is nothing with this id. Check the id, or look whether it is yours.")]
+    NotFound,
+    /// A quota of the user is used up.
+    #[error("You have used up your quota. Wait until it resets, or ask an administrator.")]
+    QuotaExceeded,
+    /// A limit of the tier or key, or of everybody, is used up; or too many ask at once.
+    #[error("Too many requests. Wait as long as `Retry-After` says, then try again.")]
+    RateLimited,
     /// The store could not answer.
     #[error("The service cannot check your credential at the moment. Try again shortly.")]
     StoreUnavailable,
@@ -143,12 +166,20 @@ impl Denial {
             Self::Impersonating => "impersonating",
             Self::AccountInactive => "account_inactive",
             Self::CrossSite => "cross_site",
+            Self::AmbiguousRequest => "ambiguous_request",
+            Self::InvalidBody => "invalid_body",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UnknownRoute => "unknown_route",
+            Self::NotFound => "not_found",
+            Self::QuotaExceeded => "insufficient_quota",
+            Self::RateLimited => "rate_limit_exceeded",
             Self::StoreUnavailable => "store_unavailable",
         }
     }
 
-    /// The HTTP status (RFC 9110): 401 for who, 403 for what, 503 for a store that cannot say.
+    /// The HTTP status (RFC 9110): 401 for who, 403 for what, 400, 413 and 415 for a body that cannot be judged, 503 for a
+    /// store that cannot say.
     ///
     /// ```
     /// # use localauth_core::Denial;
@@ -171,7 +202,11 @@ impl Denial {
             | Self::Impersonating
             | Self::AccountInactive
             | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::UnknownRoute => StatusCode::NOT_FOUND,
+            Self::AmbiguousRequest | Self::InvalidBody => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnknownRoute | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::QuotaExceeded | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -192,7 +227,14 @@ impl Denial {
             | Self::Impersonating
             | Self::AccountInactive
             | Self::CrossSite => "authorization_error",
-            Self::UnknownRoute => "invalid_request_error",
+            Self::AmbiguousRequest
+            | Self::InvalidBody
+            | Self::BodyTooLarge
+            | Self::UnsupportedMediaType
+            | Self::UnknownRoute
+            | Self::NotFound => "invalid_request_error",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::RateLimited => "rate_limit_error",
             Self::StoreUnavailable => "server_error",
         }
     }

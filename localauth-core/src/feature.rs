@@ -72,12 +72,13 @@ impl FeatureRegistry {
         self.0.iter()
     }
 
-    /// What a user with `permissions` has in effect: the defaults, and what was said about them.
-    pub(crate) fn effective(&self, permissions: &BTreeMap<String, bool>) -> FeatureSet {
+    /// What a user with `permissions` has in effect: the defaults, what their tier says, and what was said about them.
+    pub(crate) fn effective(&self, permissions: &BTreeMap<String, bool>, tier: &BTreeMap<String, bool>) -> FeatureSet {
+        let said = |key: &str| permissions.get(key).or_else(|| tier.get(key)).copied();
         let mut keys: Vec<&'static str> = self
             .0
             .iter()
-            .filter(|f| permissions.get(f.key).copied().unwrap_or(f.default))
+            .filter(|f| said(f.key).unwrap_or(f.default))
             .map(|f| f.key)
             .collect();
         keys.sort_unstable();
@@ -107,6 +108,18 @@ impl FeatureSet {
     pub(crate) fn within(self, scope: &KeyScope) -> Self {
         let kept: Vec<&'static str> = self.iter().filter(|key| scope.allows_feature(key)).collect();
         Self(kept.into())
+    }
+
+    /// Those of them that a tier does not switch off.
+    pub(crate) fn without(self, switched: &BTreeMap<String, bool>) -> Self {
+        let is_off = |key: &str| switched.get(key) == Some(&false);
+        let kept: Vec<&'static str> = self.iter().filter(|key| !is_off(key)).collect();
+        Self(kept.into())
+    }
+
+    /// None.
+    pub(crate) fn nothing() -> Self {
+        Self(Box::default())
     }
 
     /// Whether `key` is among them.
@@ -181,7 +194,7 @@ mod tests {
             ("agents".into(), true),
             ("nonsense".into(), true),
         ]);
-        let set = FeatureRegistry::preset().effective(&said);
+        let set = FeatureRegistry::preset().effective(&said, &BTreeMap::new());
         assert!(!set.contains("chat"));
         assert!(set.contains("agents"));
         assert!(set.contains("embeddings"));

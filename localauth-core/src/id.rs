@@ -87,9 +87,32 @@ id!(
     SharedKeyId
 );
 id!(
+    /// Names a limit.
+    LimitId
+);
+id!(
     /// Names one request, so that its usage counts once.
     RequestId
 );
+
+macro_rules! serde_as_text {
+    ($($name:ident),+) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+serde_as_text!(LimitId, KeyId);
 
 /// From the time, which process, and how many before: the 74 bits that are random in other ids.
 fn counted(now: Timestamp, process: u16, count: u64) -> Uuid {
@@ -102,6 +125,11 @@ fn counted(now: Timestamp, process: u16, count: u64) -> Uuid {
 }
 
 impl RequestId {
+    /// When the id was made, to the millisecond.
+    pub fn made_at(&self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX))
+    }
+
     pub(crate) fn from_parts(now: Timestamp, process: u16, count: u64) -> Self {
         Self(counted(now, process, count))
     }
@@ -117,6 +145,9 @@ impl AuditId {
 impl UserId {
     /// The synthetic administrator behind the shared (legacy) keys. Never in a store.
     pub const SHARED: Self = Self(Uuid::nil());
+
+    /// Nobody: stands for the house rules where changes are told. Never in a store.
+    pub const HOUSE: Self = Self(Uuid::from_u128(1));
 }
 
 /// A text that is not an id.

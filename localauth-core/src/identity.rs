@@ -1,5 +1,6 @@
 //! Who a request comes from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use crate::error::Denial;
 use crate::feature::{FeatureRegistry, FeatureSet};
 use crate::id::{Epoch, KeyId, SessionId, UserId};
 use crate::key::{ApiKey, PublicId};
+use crate::limit::{Bound, Claim, HouseRules, Tier, TierName};
 use crate::model::ModelAllowList;
 use crate::scope::KeyScope;
 use crate::secret::StoredDigest;
+use crate::store::UserLimits;
 use crate::usage::UsageSource;
 use crate::user::{Role, Status, User};
 
@@ -64,6 +67,14 @@ pub struct Identity {
     impersonator: Option<AuditActor>,
     watch: Watch,
     also: Option<Watch>,
+    /// The house rules that were in force.
+    house: Option<Watch>,
+    /// All limits that may bind a request.
+    claims: Arc<[Claim]>,
+    /// What the tiers of user and key leave of the models.
+    tier_models: Vec<BTreeSet<String>>,
+    tier: Option<TierName>,
+    weight: u16,
 }
 
 /// What the synthetic administrator is called.
@@ -127,6 +138,22 @@ impl Proof {
     }
 }
 
+/// What holds for a user besides what is said in their own row.
+pub(crate) struct Terms<'a> {
+    pub(crate) house: &'a HouseRules,
+    pub(crate) watch: Watch,
+    pub(crate) limits: &'a UserLimits,
+    /// Whether limits bind administrators.
+    pub(crate) limit_admins: bool,
+}
+
+impl<'a> Terms<'a> {
+    /// The name and the rules of the tier that a user is in.
+    fn tier(&self) -> Option<(&'a TierName, &'a Tier)> {
+        self.house.tier_of(self.limits)
+    }
+}
+
 /// Somebody's epoch, and where to read whether it is still that one.
 #[derive(Clone)]
 pub(crate) struct Watch {
@@ -141,20 +168,56 @@ impl Watch {
 }
 
 impl Identity {
-    pub(crate) fn of_user(proof: Proof, user: User, features: &FeatureRegistry, cell: Arc<EpochCell>) -> Self {
+    pub(crate) fn of_user(
+        proof: Proof,
+        user: User,
+        features: &FeatureRegistry,
+        cell: Arc<EpochCell>,
+        terms: &Terms<'_>,
+    ) -> Self {
         let admin = user.role == Role::Admin;
+        let tier = terms.tier().filter(|_| !admin || terms.limit_admins);
+        let nothing = BTreeMap::new();
         let set = if admin {
             features.everything()
         } else {
-            features.effective(&user.permissions)
+            let by_tier = tier.map_or(&nothing, |(_, tier)| &tier.features);
+            features.effective(&user.permissions, by_tier)
         };
+        let key_tier = proof.scope.as_ref().and_then(|scope| scope.tier.as_ref());
+        let (set, key_tier) = match key_tier {
+            None => (set, None),
+            Some(named) => match terms.house.tiers.get(&named.name) {
+                Some(tier) => (set.without(&tier.features), Some(tier)),
+                // What nobody declares any more allows nothing.
+                None => (FeatureSet::nothing(), None),
+            },
+        };
+        let bound = Bound {
+            user: user.id,
+            limits: terms.limits,
+            tier: tier.map(|(_, tier)| tier),
+            key: proof.key.zip(proof.scope.as_ref()).map(|((id, _), scope)| (id, scope)),
+            is_exempt: admin && !terms.limit_admins,
+        };
+        let claims = bound.claims(terms.house);
+        let of_user = tier.filter(|_| !admin).map(|(_, tier)| tier);
+        let both = || of_user.into_iter().chain(key_tier);
+        let tier_models = both().filter_map(|tier| tier.models.clone()).collect();
+        let weight = both().map(Tier::weight).min().unwrap_or(1);
         let watch = Watch {
             cell,
             epoch: user.epoch,
         };
-        Self::new(proof, user.id, user.name, user.email.as_str(), set, watch)
+        let mut identity = Self::new(proof, user.id, user.name, user.email.as_str(), set, watch)
             .with_standing(user.role, user.status)
-            .with_models(if admin { ModelAllowList::default() } else { user.models })
+            .with_models(if admin { ModelAllowList::default() } else { user.models });
+        identity.house = Some(terms.watch.clone());
+        identity.claims = claims;
+        identity.tier_models = tier_models;
+        identity.tier = tier.map(|(name, _)| name.clone());
+        identity.weight = weight;
+        identity
     }
 
     /// The synthetic administrator behind the shared keys.
@@ -193,6 +256,11 @@ impl Identity {
             impersonator: proof.impersonator,
             watch,
             also: proof.also,
+            house: None,
+            claims: Arc::default(),
+            tier_models: Vec::new(),
+            tier: None,
+            weight: 1,
         }
     }
 
@@ -268,7 +336,38 @@ impl Identity {
 
     /// Whether they may use `model`.
     pub fn may_use_model(&self, model: &str) -> bool {
-        self.models.allows(model) && self.scope.as_ref().is_none_or(|scope| scope.allows_model(model))
+        self.require_model(model).is_ok()
+    }
+
+    /// Whether they may use `model`, and what forbids it.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::ModelNotAllowed`] when the model is not on the user's list or the tier's, [`Denial::KeyScope`] when it is and the key
+    /// is narrower.
+    pub fn require_model(&self, model: &str) -> Result<(), Denial> {
+        if !self.models.allows(model) || !self.tier_models.iter().all(|models| models.contains(model)) {
+            return Err(Denial::ModelNotAllowed);
+        }
+        match &self.scope {
+            Some(scope) if !scope.allows_model(model) => Err(Denial::KeyScope),
+            _ => Ok(()),
+        }
+    }
+
+    /// All limits that may bind a request of theirs, whatever the model.
+    pub const fn claims(&self) -> &Arc<[Claim]> {
+        &self.claims
+    }
+
+    /// The tier they are in.
+    pub const fn tier(&self) -> Option<&TierName> {
+        self.tier.as_ref()
+    }
+
+    /// How much of a busy model they get against others; at least 1.
+    pub const fn weight(&self) -> u16 {
+        self.weight
     }
 
     /// What the credential is narrowed to, when it is.
@@ -298,7 +397,9 @@ impl Identity {
 
     /// Whether nothing that concerns this user changed since the identity was made, as far as this process knows.
     pub fn is_current(&self) -> bool {
-        self.watch.is_current() && self.also.as_ref().is_none_or(Watch::is_current)
+        self.watch.is_current()
+            && self.house.as_ref().is_none_or(Watch::is_current)
+            && self.also.as_ref().is_none_or(Watch::is_current)
     }
 
     /// Whether the credential is still good at `now`, and its user may come in.
@@ -376,7 +477,10 @@ impl Identity {
     pub(crate) fn minting_scope(&self) -> KeyScope {
         let mut scope = self.scope.as_deref().cloned().unwrap_or_default();
         scope.can_mint = self.can_mint;
-        scope
+        match self.key {
+            Some((key, _)) => scope.held_by(key),
+            None => scope,
+        }
     }
 
     /// Who acts, for the audit log.
@@ -387,8 +491,8 @@ impl Identity {
         }
     }
 
-    /// Whether they may do what needs an administrator. A key that is narrowed in models or features is for using models,
-    /// not for the house.
+    /// Whether they may do what needs an administrator. A key that is narrowed in models or features, or by a tier, is for
+    /// using models, not for the house.
     ///
     /// # Errors
     ///
@@ -398,7 +502,9 @@ impl Identity {
             return Err(Denial::AdminRequired);
         }
         match self.scope() {
-            Some(scope) if scope.models.is_some() || scope.features.is_some() => Err(Denial::KeyScope),
+            Some(scope) if scope.models.is_some() || scope.features.is_some() || scope.tier.is_some() => {
+                Err(Denial::KeyScope)
+            }
             _ => Ok(()),
         }
     }

@@ -81,8 +81,10 @@ mod id;
 mod identity;
 mod invite;
 mod key;
+pub mod limit;
 pub mod memory;
 mod model;
+mod owned;
 mod password;
 pub mod policy;
 mod scope;
@@ -96,12 +98,12 @@ mod user;
 pub use attempt::{Attempt, AttemptLimit};
 pub use audit::{AuditAction, AuditActor, AuditEvent, AuditOutcome, AuditQuery, Caller};
 pub use auth::{
-    AddUserError, AttemptError, Auth, AuthBuilder, Authentication, BuildError, ChangePasswordError, CreateInviteError,
-    CreatedInvite, CreatedKey, ExternalCodes, ExternalSignInError, ImpersonateError, Impersonation, InviteInfo,
-    KeyError, KeyUsage, LinkError, Lookup, ManageError, NewAccount, NewKey, ParseExpiryError, RegisterError,
-    Registered, RegistrationMode, RotatedKey, SecretMismatch, SetupCode, SharedKeyInfo, SharedKeysError, SignInError,
-    SignedIn, SourceBucket, TokenSignedIn, UsageFilter, UsageReport, UsageReportRow, UsageSources, UserSourceUsage,
-    parse_duration,
+    AddUserError, Allowance, AttemptError, Auth, AuthBuilder, Authentication, BuildError, ChangePasswordError,
+    CreateInviteError, CreatedInvite, CreatedKey, Decision, ExternalCodes, ExternalSignInError, ImpersonateError,
+    Impersonation, InviteInfo, KeyError, KeyUsage, LimitError, LimitRefusal, LimitStatus, LinkError, Lookup,
+    ManageError, NewAccount, NewKey, ParseExpiryError, RegisterError, Registered, RegistrationMode, RotatedKey,
+    SecretMismatch, SetupCode, SharedKeyInfo, SharedKeysError, SignInError, SignedIn, SourceBucket, TokenAsk,
+    TokenSignedIn, UsageFilter, UsageQueue, UsageReport, UsageReportRow, UsageSources, UserSourceUsage, parse_duration,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use credential::{Carrier, Credential, Credentials};
@@ -109,20 +111,25 @@ pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy};
 pub use error::{Denial, StoreError, StoreErrorKind};
 pub use external::{ExternalIdentity, ExternalProfile, GroupGrant, LinkedIdentity};
 pub use feature::{Feature, FeatureGroup, FeatureRegistry, FeatureSet};
-pub use id::{AuditId, Epoch, InviteId, KeyId, ParseIdError, RequestId, SessionId, SharedKeyId, UserId};
+pub use id::{AuditId, Epoch, InviteId, KeyId, LimitId, ParseIdError, RequestId, SessionId, SharedKeyId, UserId};
 pub use identity::{Identity, SHARED_NAME, Source};
 pub use invite::{DEFAULT_INVITE_HOURS, Invite, InviteCode, MAX_INVITE_HOURS};
 pub use key::{
     ApiKey, DEFAULT_ROTATION_GRACE, KEEP_ENDED_KEYS, KEY_PREFIX, KeyUse, MalformedKey, PlainKey, PreviousSecret,
     PublicId,
 };
-pub use memory::MemoryStore;
+pub use limit::{
+    Entering, FairQueue, HouseRules, InvalidLimit, InvalidTierName, InvalidWindow, KeyLimit, Ledger, Limit, LimitRule,
+    MemoryLedger, NoPlace, NoPlaceReason, OnOutage, Place, Price, Tier, TierName, Window,
+};
+pub use memory::{MemorySpool, MemoryStore};
 pub use model::ModelAllowList;
+pub use owned::{NotTaken, OwnedBy, Owners};
 pub use password::{
     MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, Password, PasswordCost, PasswordError, PasswordHash, PasswordRejection,
     Passwords, Verified, check_new as check_new_password,
 };
-pub use scope::{InvalidRoutePattern, KeyScope, RoutePattern, ScopeExceeded};
+pub use scope::{InvalidRoutePattern, KeyScope, KeyTier, RoutePattern, ScopeExceeded};
 pub use secret::{Digest, MIN_SECRET_BYTES, SecretError, SecretRing, SecretVersion, ServerSecret, StoredDigest};
 pub use session::{
     FoundSession, IMPERSONATION_LIFETIME, PreviousToken, RENEW_AFTER, RENEWAL_OVERLAP, SESSION_LIFETIME,
@@ -131,11 +138,13 @@ pub use session::{
 pub use shared_key::SharedKey;
 pub use store::{
     Admission, AttemptStore, AuditLog, ChangeUser, FirstUser, InsertKey, InsertUser, InviteClaim, InviteStore,
-    KeyStore, LinkIdentity, RevokeInvite, SessionStore, SettingStore, SharedKeyStore, Store, Stores, UsageReader,
-    UsageSink, UserQuery, UserStore,
+    KeyStore, LimitStore, LinkIdentity, PutLimit, ReplaceHouseRules, RevokeInvite, SessionStore, SettingStore,
+    SharedKeyStore, SpoolBatch, SpoolDepth, SpoolError, SpoolPosition, Store, Stores, UsageReader, UsageSink,
+    UsageSpool, UserLimits, UserQuery, UserStore,
 };
 pub use usage::{
-    Bucket, Grain, HOUR_MILLIS, Period, UsageEvent, UsageQuery, UsageRow, UsageSource, UsageSourceRow, UsageTotals,
+    Bucket, Grain, HOUR_MILLIS, Period, UsageEvent, UsageHistory, UsageQuery, UsageRow, UsageSource, UsageSourceRow,
+    UsageTotals,
 };
 pub use user::{
     Email, InvalidEmail, MAX_EMAIL_BYTES, MAX_NAME_CHARS, NewUser, Provider, Role, Status, UnknownName, User,

@@ -14,6 +14,8 @@ use http::Method;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::id::KeyId;
+use crate::limit::{KeyLimit, TierName};
 use crate::policy::is_plain_path;
 
 /// What a key is narrowed to. Every list: `None` is no narrowing, an empty one allows nothing.
@@ -42,6 +44,23 @@ pub struct KeyScope {
     pub ips: Option<Vec<IpNet>>,
     /// Whether the key may make and change credentials of its owner.
     pub can_mint: bool,
+    /// What may be used with the key, and with those made from it, together. They hold beside the user's own, and for
+    /// administrators too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<KeyLimit>,
+    /// The tier whose limits, features and models narrow the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<KeyTier>,
+}
+
+/// The tier a key is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyTier {
+    /// Which.
+    pub name: TierName,
+    /// The key it was made for, whose use counts together with that of those made from it; `None` is the key that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<KeyId>,
 }
 
 /// Why a key may not be made or changed by this maker.
@@ -56,7 +75,24 @@ pub struct ScopeExceeded {
 impl KeyScope {
     /// Whether nothing is narrowed.
     pub const fn is_unrestricted(&self) -> bool {
-        self.models.is_none() && self.features.is_none() && self.routes.is_none() && self.ips.is_none()
+        self.models.is_none()
+            && self.features.is_none()
+            && self.routes.is_none()
+            && self.ips.is_none()
+            && self.limits.is_empty()
+            && self.tier.is_none()
+    }
+
+    /// The same with `key` as the one whose limits these are, where nobody is named.
+    #[must_use]
+    pub fn held_by(mut self, key: KeyId) -> Self {
+        for limit in &mut self.limits {
+            limit.holder.get_or_insert(key);
+        }
+        if let Some(tier) = &mut self.tier {
+            tier.holder.get_or_insert(key);
+        }
+        self
     }
 
     /// Whether `model` is within.
@@ -104,6 +140,19 @@ impl KeyScope {
         narrow(&mut self.ips, maker.ips.as_ref(), "ips", |mine, makers| {
             mine.iter().all(|one| makers.iter().any(|other| other.contains(one)))
         })?;
+        // Children share the allowance of their maker, and may have less besides.
+        let inherited = maker
+            .limits
+            .iter()
+            .filter(|limit| !self.limits.contains(limit))
+            .cloned();
+        self.limits = inherited.collect::<Vec<_>>().into_iter().chain(self.limits).collect();
+        match (&self.tier, &maker.tier) {
+            (None, Some(_)) => self.tier.clone_from(&maker.tier),
+            (Some(wanted), Some(makers)) if wanted.name == makers.name => self.tier.clone_from(&maker.tier),
+            (Some(_), Some(_)) => return Err(ScopeExceeded { field: "tier" }),
+            (_, None) => {}
+        }
         if self.can_mint && !maker.can_mint {
             return Err(ScopeExceeded { field: "can_mint" });
         }
@@ -299,6 +348,8 @@ mod tests {
             any::<bool>(),
         )
             .prop_map(|(models, features, routes, ips, can_mint)| KeyScope {
+                limits: Vec::new(),
+                tier: None,
                 models,
                 features,
                 routes,

@@ -1,6 +1,7 @@
 //! Usage: what was asked of a model, by whom, and what it cost in tokens.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::id::{KeyId, RequestId, UserId};
@@ -65,8 +66,12 @@ pub struct UsageEvent {
     pub endpoint: String,
     /// Tokens read.
     pub prompt_tokens: u64,
+    /// Those of the tokens read that the model server had in its cache.
+    pub cached_tokens: u64,
     /// Tokens written.
     pub completion_tokens: u64,
+    /// What it cost, in millionths of the currency that prices are in.
+    pub cost_micros: u64,
     /// Whether the counts had to be estimated, because the answer broke off or carried none.
     pub estimated: bool,
 }
@@ -188,6 +193,19 @@ pub struct UsageQuery {
     pub grain: Grain,
 }
 
+/// What somebody used lately, for a limit to begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageHistory {
+    /// From when on (inclusive).
+    pub since: Timestamp,
+    /// One user's, or everybody's.
+    pub user_id: Option<UserId>,
+    /// What came with one of these keys; empty is all, with a key or without.
+    pub key_ids: Vec<KeyId>,
+    /// One model's, or all.
+    pub model: Option<String>,
+}
+
 /// How finely a report tells time apart, in UTC. Coarser buckets are added up from these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Grain {
@@ -213,6 +231,8 @@ impl Grain {
 }
 
 /// One row of a report: a stretch of time, a user and a model.
+///
+/// Reports are long and say the same few texts in many rows, which therefore share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageRow {
     /// The beginning of the hour or day.
@@ -220,9 +240,9 @@ pub struct UsageRow {
     /// Whose usage it is.
     pub user_id: UserId,
     /// Their name when it was last recorded.
-    pub user_name: String,
+    pub user_name: Arc<str>,
     /// The model.
-    pub model: String,
+    pub model: Arc<str>,
     /// The sums.
     pub totals: UsageTotals,
 }
@@ -235,11 +255,11 @@ pub struct UsageSourceRow {
     /// Whose usage it is.
     pub user_id: UserId,
     /// Their name when it was last recorded.
-    pub user_name: String,
+    pub user_name: Arc<str>,
     /// The kind of credential.
     pub source: UsageSource,
     /// The key, and its name when it was last recorded.
-    pub key: Option<(KeyId, String)>,
+    pub key: Option<(KeyId, Arc<str>)>,
     /// The sums.
     pub totals: UsageTotals,
     /// When the last of it was.
@@ -251,8 +271,12 @@ pub struct UsageSourceRow {
 pub struct UsageTotals {
     /// Tokens read.
     pub prompt_tokens: u64,
+    /// Those of the tokens read that the model server had in its cache.
+    pub cached_tokens: u64,
     /// Tokens written.
     pub completion_tokens: u64,
+    /// What it cost, in millionths of the currency that prices are in.
+    pub cost_micros: u64,
     /// Requests answered.
     pub requests: u64,
     /// Those of them whose counts were estimated.
@@ -269,6 +293,8 @@ impl UsageTotals {
 impl std::ops::AddAssign for UsageTotals {
     fn add_assign(&mut self, rhs: Self) {
         self.prompt_tokens = self.prompt_tokens.saturating_add(rhs.prompt_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(rhs.cached_tokens);
+        self.cost_micros = self.cost_micros.saturating_add(rhs.cost_micros);
         self.completion_tokens = self.completion_tokens.saturating_add(rhs.completion_tokens);
         self.requests = self.requests.saturating_add(rhs.requests);
         self.estimated_requests = self.estimated_requests.saturating_add(rhs.estimated_requests);
@@ -279,7 +305,9 @@ impl From<&UsageEvent> for UsageTotals {
     fn from(event: &UsageEvent) -> Self {
         Self {
             prompt_tokens: event.prompt_tokens,
+            cached_tokens: event.cached_tokens,
             completion_tokens: event.completion_tokens,
+            cost_micros: event.cost_micros,
             requests: 1,
             estimated_requests: u64::from(event.estimated),
         }

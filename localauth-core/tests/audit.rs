@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use localauth_core::{
     AuditAction, AuditEvent, AuditOutcome, AuditQuery, Auth, Caller, ExternalCodes, ExternalIdentity, ExternalProfile,
-    KeyScope, MemoryStore, ModelAllowList, NewAccount, NewKey, Password, Provider, RegistrationMode, Role,
+    KeyScope, LimitRule, MemoryStore, ModelAllowList, NewAccount, NewKey, Password, Provider, RegistrationMode, Role,
     SeededEntropy, ServerSecret, SetupCode, Status, Stores,
 };
 use support::{PASSWORD, World, account, nobody, operator};
@@ -139,6 +139,11 @@ async fn everything(world: &World, setup: &str) -> Vec<String> {
         .await
         .unwrap();
     auth.set_models(&by, ada.id, ModelAllowList::default()).await.unwrap();
+    let rule = LimitRule::per("1h".parse().unwrap()).requests(1);
+    auth.set_user_limit(&by, ada.id, rule).await.unwrap();
+    auth.set_user_tier(&by, ada.id, None).await.unwrap();
+    let (rules, since) = auth.house_rules().await.unwrap();
+    auth.replace_house_rules(&by, &rules, since).await.unwrap();
     let acting = auth.impersonate(&by, ada.id).await.unwrap().signed_in.token;
     auth.sign_out(&world.by(acting.expose()).await).await.unwrap();
     secrets.push(acting.expose().to_owned());

@@ -39,6 +39,8 @@ fn scopes() -> impl Strategy<Value = KeyScope> {
     let set = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
     let lists = (some_of(&MODELS), some_of(&FEATURES), some_of(&ROUTES), some_of(&NETS));
     (lists, proptest::bool::weighted(0.9)).prop_map(move |((models, features, routes, ips), can_mint)| KeyScope {
+        limits: Vec::new(),
+        tier: None,
         models: models.map(set),
         features: features.map(set),
         routes: routes.map(|list| list.into_iter().map(|one| one.parse().unwrap()).collect()),

@@ -71,7 +71,7 @@ async fn an_empty_list_allows_nothing_and_addresses_and_routes_count_for_each_re
         features: Some(names(&[])),
         routes: Some(Vec::new()),
         ips: Some(Vec::new()),
-        can_mint: false,
+        ..KeyScope::default()
     };
     let nothing = world.key_with(&ada, nothing).await.plain;
     let me = world.ask(nothing.expose()).await.unwrap();

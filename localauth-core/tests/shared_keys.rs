@@ -304,6 +304,8 @@ async fn what_shared_keys_use_is_legacy_in_the_report() {
             model: "demo".into(),
             endpoint: "/v1/chat/completions".into(),
             prompt_tokens: 1,
+            cached_tokens: 0,
+            cost_micros: 0,
             completion_tokens: 1,
             estimated: false,
         });

@@ -16,6 +16,8 @@ fn event(world: &World, user: &localauth_core::User, tokens: u64) -> UsageEvent 
         model: "demo".into(),
         endpoint: "/v1/chat/completions".into(),
         prompt_tokens: tokens,
+        cached_tokens: 0,
+        cost_micros: 0,
         completion_tokens: 1,
         estimated: false,
     }

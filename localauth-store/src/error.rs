@@ -27,6 +27,13 @@ pub(crate) enum Failure {
     Interrupted,
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl From<sea_orm::sqlx::Error> for Failure {
+    fn from(error: sea_orm::sqlx::Error) -> Self {
+        Self::Database(DbErr::Query(sea_orm::RuntimeErr::SqlxError(error.into())))
+    }
+}
+
 impl From<Failure> for StoreError {
     /// Keeps the cause as text: the drivers' errors print the offending values in `Debug`.
     fn from(failure: Failure) -> Self {

@@ -2,7 +2,12 @@
 #![deny(missing_docs)]
 #![cfg_attr(
     not(any(feature = "sqlite", feature = "postgres")),
-    expect(dead_code, unused_variables, reason = "without a driver nothing is ever connected")
+    expect(
+        dead_code,
+        unused_mut,
+        unused_variables,
+        reason = "without a driver nothing is ever connected"
+    )
 )]
 
 mod attempts;
@@ -13,6 +18,8 @@ mod error;
 mod holder;
 mod invites;
 mod keys;
+mod ledger;
+mod limits;
 mod lock;
 mod migration;
 #[cfg(feature = "sqlite")]
@@ -21,10 +28,13 @@ mod portion;
 mod sessions;
 mod settings;
 mod shared_keys;
+mod spool;
 mod sql_store;
 mod text;
 mod usage;
 mod users;
 
 pub use connect::{ConnectError, ConnectErrorKind, ConnectOptions, connect};
+pub use ledger::SqlLedger;
+pub use spool::{FileSpool, FileSpoolOptions, OpenSpoolError};
 pub use sql_store::SqlStore;

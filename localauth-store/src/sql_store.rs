@@ -30,17 +30,19 @@ pub struct SqlStore {
     /// served in turn, which SQLite's own locks do not do.
     write: DatabaseConnection,
     answer_timeout: Duration,
+    usage_memory: crate::usage::Memory,
     /// The server's secret beside the file, on SQLite.
     #[cfg(feature = "sqlite")]
     own_secret: Option<crate::own_secret::OwnSecret>,
 }
 
 impl SqlStore {
-    pub(crate) const fn new(read: DatabaseConnection, write: DatabaseConnection, answer_timeout: Duration) -> Self {
+    pub(crate) fn new(read: DatabaseConnection, write: DatabaseConnection, answer_timeout: Duration) -> Self {
         Self {
             read,
             write,
             answer_timeout,
+            usage_memory: crate::usage::Memory::default(),
             #[cfg(feature = "sqlite")]
             own_secret: None,
         }
@@ -71,7 +73,12 @@ impl SqlStore {
         }
     }
 
-    #[cfg(all(test, feature = "sqlite"))]
+    /// What is remembered of usage.
+    pub(crate) const fn usage_memory(&self) -> &crate::usage::Memory {
+        &self.usage_memory
+    }
+
+    #[cfg(feature = "sqlite")]
     pub(crate) const fn writer(&self) -> &DatabaseConnection {
         &self.write
     }

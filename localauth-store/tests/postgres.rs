@@ -5,13 +5,16 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use common::ledger::TemporaryLedger;
 use common::{Temporary, add, event, failure, shared};
+use localauth_core::limit::{Ask, Ledger as _, Reserved};
 use localauth_core::{
     Admission, Entropy as _, Epoch, FirstUser, OsEntropy, PasswordHash, StoreErrorKind, UsageSink as _, UserStore as _,
 };
-use localauth_store::{ConnectErrorKind, ConnectOptions, connect};
+use localauth_store::{ConnectErrorKind, ConnectOptions, SqlStore, connect};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, query_scalar};
 
@@ -100,6 +103,94 @@ async fn fresh() -> Temporary {
 mod contract {
     use super::fresh;
     localauth_core::store_contract!(fresh);
+}
+
+async fn fresh_ledger() -> TemporaryLedger {
+    TemporaryLedger::new(fresh().await).await
+}
+
+mod ledger {
+    use super::fresh_ledger;
+    localauth_core::ledger_contract!(fresh_ledger);
+}
+
+/// Two stores on one database, as of two processes.
+async fn pair() -> (Database, SqlStore, SqlStore) {
+    let database = Database::create().await;
+    let (a, b) = (
+        connect(&database.url()).await.unwrap(),
+        connect(&database.url()).await.unwrap(),
+    );
+    (database, a, b)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_processes_never_exceed_a_limit() {
+    let (_database, a, b) = pair().await;
+    common::ledger::two_processes_never_exceed_a_limit(&a, &b).await;
+}
+
+#[tokio::test]
+async fn a_dead_process_is_let_go_of() {
+    let (_database, a, b) = pair().await;
+    common::ledger::a_dead_process_is_let_go_of(&a, &b).await;
+}
+
+#[tokio::test]
+async fn who_comes_back_is_counted() {
+    let (_database, a, b) = pair().await;
+    common::ledger::who_comes_back_is_counted(&a, &b).await;
+}
+
+#[tokio::test]
+async fn who_takes_leave_holds_nothing() {
+    let (_database, a, b) = pair().await;
+    common::ledger::who_takes_leave_holds_nothing(&a, &b).await;
+}
+
+#[tokio::test]
+async fn an_outage_of_the_ledger_loses_nothing() {
+    let database = Database::create().await;
+    let store = connect(&database.url()).await.unwrap();
+    common::ledger::an_outage_loses_nothing(&store, async |s| database.sql(s).await).await;
+}
+
+/// Connections that are cut at any moment, as by a restart: what was used counts once, and nothing stays held.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn lost_connections_cost_the_ledger_nothing() {
+    let database = Database::create().await;
+    let store = connect(&database.url()).await.unwrap();
+    let ledger = common::ledger::start(&store).await;
+    let all = common::ledger::requests(1_000_000);
+    common::ledger::seed(&ledger, &all).await;
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (ledger, all) = (ledger.clone(), Arc::clone(&all));
+            tokio::spawn(async move {
+                let mut used = 0;
+                for _ in 0..60 {
+                    let hold = common::ledger::name();
+                    let answer = ledger.reserve(hold, &all, &Ask::REQUEST, common::NOW).wait().await;
+                    if let Ok(Reserved::Granted { held, .. }) = answer {
+                        ledger.post(hold, &all, held, common::ledger::ONE, true, common::NOW);
+                        used += 1;
+                    }
+                }
+                used
+            })
+        })
+        .collect();
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+        database.sql(others).await;
+    }
+    let mut used = 0;
+    for task in tasks {
+        used += task.await.unwrap();
+    }
+    ledger.flush().wait().await.unwrap();
+    assert_eq!(common::ledger::standing(&ledger, &all, common::NOW).await, (used, 0));
 }
 
 mod accounts {

@@ -7,13 +7,16 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use common::ledger::TemporaryLedger;
 use common::{Temporary, add, event, failure, shared};
 use localauth_core::{
     Admission, FirstUser, Role, SessionStore as _, StoreErrorKind, UsageReader as _, UsageSink as _, UserStore as _,
 };
-use localauth_store::{ConnectErrorKind, ConnectOptions, connect};
+use localauth_store::{ConnectErrorKind, ConnectOptions, SqlLedger, SqlStore, connect};
+use proptest::prelude::*;
 use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection, query_scalar};
 use tempfile::TempDir;
 
@@ -40,6 +43,71 @@ async fn sql(url: &str, statement: &str) {
 mod contract {
     use super::fresh;
     localauth_core::store_contract!(fresh);
+}
+
+async fn fresh_ledger() -> TemporaryLedger {
+    TemporaryLedger::new(fresh().await).await
+}
+
+mod ledger {
+    use super::fresh_ledger;
+    localauth_core::ledger_contract!(fresh_ledger);
+}
+
+/// Two stores on one file, as of two processes.
+async fn pair() -> (TempDir, SqlStore, SqlStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (
+        connect(&url(&folder)).await.unwrap(),
+        connect(&url(&folder)).await.unwrap(),
+    );
+    (folder, a, b)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_processes_never_exceed_a_limit() {
+    let (_folder, a, b) = pair().await;
+    common::ledger::two_processes_never_exceed_a_limit(&a, &b).await;
+}
+
+#[tokio::test]
+async fn a_dead_process_is_let_go_of() {
+    let (_folder, a, b) = pair().await;
+    common::ledger::a_dead_process_is_let_go_of(&a, &b).await;
+}
+
+#[tokio::test]
+async fn who_comes_back_is_counted() {
+    let (_folder, a, b) = pair().await;
+    common::ledger::who_comes_back_is_counted(&a, &b).await;
+}
+
+#[tokio::test]
+async fn who_takes_leave_holds_nothing() {
+    let (_folder, a, b) = pair().await;
+    common::ledger::who_takes_leave_holds_nothing(&a, &b).await;
+}
+
+#[tokio::test]
+async fn an_outage_of_the_ledger_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = connect(&url(&folder)).await.unwrap();
+    common::ledger::an_outage_loses_nothing(&store, async |s| sql(&url(&folder), s).await).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// With crashes: what a dead process held is let go after its lease, and nothing else is.
+    #[test]
+    fn the_ledger_follows_the_model(script in proptest::collection::vec(any::<[u8; 4]>(), 0..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = in_memory().await;
+            let make = || async { Arc::new(common::ledger::start(&store).await) };
+            localauth_core::contract::ledger::follows_the_model(make, SqlLedger::LEASE, &script).await;
+        });
+    }
 }
 
 async fn in_memory() -> Temporary {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use http::{Method, Request};
 use localauth_core::policy::Rule;
 use localauth_core::{Denial, Identity, UserId};
 
@@ -70,4 +71,24 @@ pub(crate) fn whoever(extensions: &http::Extensions) -> Result<&CurrentUser, Den
             .get::<Anonymous>()
             .map_or(Denial::MissingCredentials, |anonymous| anonymous.0)
     })
+}
+
+/// Noted by a [`RoutePolicy`](crate::RoutePolicy) that let nobody through, because the route is for everybody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PublicRoute;
+
+/// Whether a request is one that asks a model for work. Where a [`RoutePolicy`](crate::RoutePolicy) decided, its table
+/// says which those are; where none did, each that may carry a body.
+pub(crate) fn asks_a_model<B>(request: &Request<B>) -> bool {
+    if matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::DELETE
+    ) {
+        return false;
+    }
+    let extensions = request.extensions();
+    match extensions.get::<CurrentUser>().and_then(CurrentUser::rule) {
+        Some(rule) => rule.is_model_route(),
+        None => extensions.get::<PublicRoute>().is_none(),
+    }
 }

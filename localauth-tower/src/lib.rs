@@ -2,17 +2,23 @@
 //! generic over bodies and services and need no axum.
 //!
 //! ```text
-//! bytes → RequireAuth → RoutePolicy → MeterUsage → handler
-//!            who        what kind       what it
-//!                       of door         used
+//! bytes → RequireAuth → RoutePolicy → Inspect → RequireModel → EnforceLimits → MeterUsage → handler
+//!            who        what kind      what it      may they      may it         what it
+//!                       of door        asks for     use that      still          used
 //! ```
 //!
 //! 1. [`RequireAuth`] finds out who sends the request and puts [`CurrentUser`] into its extensions. A known credential
 //!    costs a digest and a look-up in memory: no future, no lock, no store.
 //! 2. [`RoutePolicy`] decides by one table; what nobody declared is denied. [`RequireFeature`] and [`RequireAdmin`] are the
 //!    same decision for one route.
-//! 3. [`MeterUsage`] reads the token counts out of JSON and event streams as they go by, untouched and unbuffered, and
-//!    counts each answer exactly once, also when the client leaves in the middle.
+//! 3. [`Inspect`] reads a request to a model once, within a limit, and refuses what can be read in two ways. What it found
+//!    is [`Inspected`] in the extensions; what is handed on is what was judged.
+//! 4. [`RequireModel`] decides whether its user may use that model.
+//! 5. [`EnforceLimits`] holds the request against every limit that binds it, all of them or none.
+//! 6. [`MeterUsage`] reads the token counts out of JSON and event streams as they go by, unbuffered, and counts each answer
+//!    exactly once, also when the client leaves in the middle. A stream whose credential ends, ends with it.
+//!
+//! [`FairShare`] between 2 and 3 lets only so many work at once, and the others wait for their turn, fairly by user.
 //!
 //! # Ten lines
 //!
@@ -69,9 +75,15 @@
 pub mod api;
 mod client;
 mod current_user;
+mod enforce_limits;
 #[cfg(feature = "axum")]
 mod extract;
+mod fair_share;
+#[cfg(test)]
+#[path = "../fuzz/driver.rs"]
+mod fuzz;
 mod gate;
+mod inspect;
 mod meter_usage;
 #[cfg(feature = "oauth")]
 pub mod oauth;
@@ -79,15 +91,22 @@ mod reject;
 mod require_admin;
 mod require_auth;
 mod require_feature;
+mod require_model;
 mod route_policy;
 
 #[cfg(feature = "api")]
 pub use client::Site;
 pub use client::{PeerAddress, Proxies};
 pub use current_user::CurrentUser;
+pub use enforce_limits::{
+    CountPrompt, EnforceLimits, EnforceLimitsService, ResponseBody as EnforceLimitsBody,
+    ResponseFuture as EnforceLimitsFuture,
+};
 #[cfg(feature = "axum")]
 pub use extract::NoUser;
+pub use fair_share::{FairShare, FairShareService, ResponseBody as FairShareBody, ResponseFuture as FairShareFuture};
 pub use gate::Gate;
+pub use inspect::{Inspect, InspectService, Inspected, InspectedBody, NotEdited, ResponseFuture as InspectFuture};
 pub use localauth_core as core;
 pub use meter_usage::{
     MeterUsage, MeterUsageService, ResponseBody as MeterUsageBody, ResponseFuture as MeterUsageFuture,
@@ -96,4 +115,5 @@ pub use reject::{ContractErrors, ErrorCode, Reject, ResponseBody, ResponseFuture
 pub use require_admin::{IsAdmin, RequireAdmin};
 pub use require_auth::{RequireAuth, RequireAuthService, ResponseFuture as RequireAuthFuture};
 pub use require_feature::{HasFeature, RequireFeature};
+pub use require_model::{MayUseModel, RequireModel};
 pub use route_policy::{ByTable, RoutePolicy};

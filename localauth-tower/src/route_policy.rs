@@ -7,7 +7,7 @@ use localauth_core::Denial;
 use localauth_core::policy::{Access, RouteTable};
 use tower_layer::Layer;
 
-use crate::current_user::{CurrentUser, whoever};
+use crate::current_user::{CurrentUser, PublicRoute, whoever};
 use crate::gate::{Decide, Gate};
 use crate::reject::ContractErrors;
 
@@ -80,7 +80,10 @@ impl Decide for ByTable {
     fn decide<B>(&self, request: &mut Request<B>) -> Result<(), Denial> {
         let found = self.0.find(request.method(), request.uri().path());
         let user = match (whoever(request.extensions()), found) {
-            (Err(_), Some(rule)) if *rule.access() == Access::Public => return Ok(()),
+            (Err(_), Some(rule)) if *rule.access() == Access::Public => {
+                request.extensions_mut().insert(PublicRoute);
+                return Ok(());
+            }
             // The reason found by `RequireAuth`: a wrong key is not a missing one, and no store is no reason at all.
             (Err(denial), _) => return Err(denial),
             (Ok(_), None) => return Err(Denial::UnknownRoute),

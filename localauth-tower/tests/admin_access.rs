@@ -27,7 +27,7 @@ async fn every_route_is_closed_to_whoever_is_no_administrator() {
     ];
     let said = world.audit().await.len();
     let routes = admin_routes(&ada.id.to_string());
-    assert_eq!(routes.len(), 21, "{routes:?}");
+    assert_eq!(routes.len(), 32, "{routes:?}");
     for (method, path, body) in &routes {
         for (token, status) in &outsiders {
             let answer = world.send(method.as_str(), path, token, body.clone()).await;

@@ -44,7 +44,7 @@ async fn a_user_in_the_list_has_the_fields_of_the_contract() {
     assert!(list.get("next").is_none(), "without a limit as LocalAI: {list}");
     let view = &list["users"][1];
     let names: BTreeSet<&str> = view.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = "id email name avatarUrl role status provider createdAt permissions allowed_models quotas";
+    let expected = "id email name avatarUrl role status provider createdAt permissions allowed_models quotas tier";
     assert_eq!(names, expected.split(' ').collect());
     assert_eq!(view["id"], ada.id.to_string());
     assert_eq!(view["createdAt"], "2027-01-15T08:00:00Z");

@@ -24,7 +24,9 @@ fn event(world: &World, user_id: UserId, name: &str, source: UsageSource) -> Usa
         model: "demo".to_owned(),
         endpoint: "/v1/chat/completions".to_owned(),
         prompt_tokens: 2,
+        cached_tokens: 1,
         completion_tokens: 3,
+        cost_micros: 7,
         estimated: false,
     }
 }
@@ -52,7 +54,7 @@ async fn usage_of_everybody_by_user_key_and_source() {
 
     let all = world.get(USAGE, &session).await.expect(200).body;
     let totals = json!({"prompt_tokens": 6, "completion_tokens": 9, "total_tokens": 15, "request_count": 3,
-                        "estimated_requests": 1});
+                        "estimated_requests": 1, "cached_tokens": 3, "cost_micros": 21});
     assert_eq!(all["totals"], totals);
     let ids: BTreeSet<&str> = all["usage"]
         .as_array()
@@ -94,8 +96,8 @@ async fn usage_of_everybody_by_user_key_and_source() {
     assert_eq!(sources["totals"]["by_user_source"].as_array().unwrap().len(), 3);
     let row = &sources["totals"]["by_key"][0];
     assert_eq!(
-        (&row["api_key_id"], &row["tokens"]),
-        (&json!(laptop.to_string()), &json!(5))
+        (&row["api_key_id"], &row["tokens"], &row["cost_micros"]),
+        (&json!(laptop.to_string()), &json!(5), &json!(7))
     );
     assert_eq!(
         (&sources["truncated"], &sources["totals"]["grand_total"]),
@@ -165,8 +167,9 @@ async fn no_cell_of_a_table_is_a_formula() {
     assert_eq!(
         table.text,
         format!(
-            "bucket,model,user_id,user_name,prompt_tokens,completion_tokens,total_tokens,request_count,estimated_requests\r\n\
-             2027-01-15,\"'@SUM(1,1)\",{id},'=cmd|' /C calc'!A0,2,3,5,1,0\r\n"
+            "bucket,model,user_id,user_name,prompt_tokens,completion_tokens,total_tokens,request_count,estimated_requests,\
+             cached_tokens,cost_micros\r\n\
+             2027-01-15,\"'@SUM(1,1)\",{id},'=cmd|' /C calc'!A0,2,3,5,1,0,1,7\r\n"
         )
     );
     assert!(table.headers["content-type"].to_str().unwrap().starts_with("text/csv"));
@@ -179,11 +182,11 @@ async fn no_cell_of_a_table_is_a_formula() {
     assert_eq!(
         lines.next().unwrap(),
         "bucket,source,api_key_id,api_key_name,user_id,user_name,prompt_tokens,completion_tokens,total_tokens,\
-         request_count,estimated_requests"
+         request_count,estimated_requests,cached_tokens,cost_micros"
     );
     let row = lines.next().unwrap();
     assert!(
-        row.contains(&format!(",\"'+\"\"k\"\"\",{id},'=cmd|' /C calc'!A0,2,3,5,1,0")),
+        row.contains(&format!(",\"'+\"\"k\"\"\",{id},'=cmd|' /C calc'!A0,2,3,5,1,0,1,7")),
         "{row}"
     );
     assert_eq!(

@@ -235,12 +235,18 @@ pub(crate) fn admin_routes(id: &str) -> Vec<(Method, String, Option<Value>)> {
             ("PUT", "password") => Some(json!({"password": "another-horse-battery-staple"})),
             ("PUT", "permissions") => Some(json!({"chat": false})),
             ("PUT", "models") => Some(json!({"enabled": true, "models": []})),
+            ("PUT", "quotas") => Some(json!({"max_requests": 100, "window": "1h"})),
+            ("PUT", "tier") => Some(json!({"tier": null})),
+            ("PUT", "{name}") => Some(json!({"limits": [{"max_requests": 100, "window": "1h"}]})),
+            ("PUT", "limits") => Some(json!({"limits": []})),
+            ("PUT", "prices") => Some(json!({"prices": {"demo": {"prompt": 1}}})),
             ("PUT", "shared-keys") => Some(json!({"keys": ["a-key-that-everybody-shares"]})),
             ("POST", "keys") => Some(json!({"name": "made", "userId": id})),
             ("POST", "invites") => Some(json!({})),
             _ => None,
         };
-        (rule.method().clone(), rule.pattern().replace("{id}", id), body)
+        let path = rule.pattern().replace("{id}", id).replace("{quota_id}", NOBODY);
+        (rule.method().clone(), path.replace("{name}", "pro"), body)
     };
     ours.map(route).collect()
 }

@@ -290,6 +290,8 @@ async fn a_deleted_user_is_gone_at_once_and_stays_in_the_reports_by_name() {
         model: "demo".to_owned(),
         endpoint: "/v1/chat/completions".to_owned(),
         prompt_tokens: 3,
+        cached_tokens: 0,
+        cost_micros: 0,
         completion_tokens: 4,
         estimated: false,
     });

@@ -7,9 +7,10 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
+use localauth_core::policy::{RouteTable, openai_routes};
 use localauth_core::{
-    Auth, KeyScope, ManualClock, MemoryStore, NewAccount, NewKey, Password, PasswordCost, RegistrationMode, Timestamp,
-    UserId,
+    Auth, Caller, FeatureRegistry, KeyScope, ManualClock, MemoryStore, ModelAllowList, NewAccount, NewKey, Password,
+    PasswordCost, RegistrationMode, Timestamp, UserId,
 };
 use localauth_tower::{PeerAddress, Proxies, Site, api};
 use serde_json::{Value, json};
@@ -56,6 +57,10 @@ impl Answer {
 
 impl Server {
     async fn new(site: Site) -> Self {
+        Self::with(site, |api| api).await
+    }
+
+    async fn with(site: Site, more: impl FnOnce(api::ApiBuilder) -> api::ApiBuilder) -> Self {
         let clock = std::sync::Arc::new(ManualClock::new(Timestamp::from_millis(1_700_000_000_000)));
         let auth = Auth::builder(MemoryStore::new())
             .clock(Clock(clock.clone()))
@@ -66,7 +71,7 @@ impl Server {
             .build()
             .unwrap();
         auth.follow_changes().await.unwrap();
-        let app = api::ApiBuilder::new(&auth).site(site).build();
+        let app = more(api::ApiBuilder::new(&auth).site(site)).build();
         Self { auth, clock, app }
     }
 
@@ -527,4 +532,34 @@ async fn why_says_which_rule_decides() {
         ask("GET", "/nowhere").await,
         json!({"allowed": false, "status": 404, "code": "unknown_route", "rule": null})
     );
+}
+
+#[tokio::test]
+async fn why_judges_the_default_model_where_none_is_named() {
+    let table = openai_routes(RouteTable::builder()).build(&FeatureRegistry::preset());
+    let server = Server::with(Site::new(), |api| api.policy(table.unwrap()).default_model("demo")).await;
+    let user = server.add("ada").await;
+    let session = format!("session={}", server.sign_in("ada").await.token());
+    let ask = async |method: &str, path: &str, model: Option<&str>| {
+        let body = Some(json!({"method": method, "path": path, "model": model}));
+        let headers = [("cookie", session.as_str())];
+        server.send("POST", "/api/auth/why", &headers, body).await.body["code"].clone()
+    };
+    let chat = "/v1/chat/completions";
+    assert_eq!(ask("POST", chat, None).await, Value::Null);
+    let list = ModelAllowList {
+        enabled: true,
+        models: ["other".to_owned()].into(),
+    };
+    server.auth.set_models(&Caller::operator(), user, list).await.unwrap();
+    for (model, code) in [
+        (None, json!("model_not_allowed")),
+        (Some("default"), json!("model_not_allowed")),
+        (Some("demo"), json!("model_not_allowed")),
+        (Some("other"), Value::Null),
+    ] {
+        assert_eq!(ask("POST", chat, model).await, code, "{model:?}");
+    }
+    // What asks no model needs none.
+    assert_eq!(ask("GET", "/v1/models", None).await, Value::Null);
 }

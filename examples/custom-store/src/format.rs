@@ -7,16 +7,16 @@
 mod columns;
 mod rows;
 
-use localauth_core::Epoch;
+use localauth_core::{Epoch, HouseRules};
 use serde::{Deserialize, Serialize};
 
-use self::rows::{DeletedRow, IdentityRow, InviteRow, KeyRow, SessionRow, SharedKeyRow, UserRow};
+use self::rows::{DeletedRow, IdentityRow, InviteRow, KeyRow, LimitsRow, SessionRow, SharedKeyRow, UserRow};
 use crate::tables::Tables;
 
 /// The tables as they are written: for people to read as well.
 pub(crate) fn to_json(tables: &Tables) -> serde_json::Result<Vec<u8>> {
     let mut json = serde_json::to_vec_pretty(&File {
-        format: Format::Two,
+        format: Format::Three,
         epoch: tables.epoch.0,
         shared_epoch: tables.shared_epoch.0,
         users: written(&tables.users),
@@ -26,6 +26,9 @@ pub(crate) fn to_json(tables: &Tables) -> serde_json::Result<Vec<u8>> {
         sessions: written(&tables.sessions),
         invites: written(&tables.invites),
         shared_keys: written(&tables.shared_keys),
+        limits: written(&tables.limits),
+        house: tables.house.clone(),
+        house_epoch: tables.house_epoch.0,
     })?;
     json.push(b'\n');
     Ok(json)
@@ -44,6 +47,9 @@ pub(crate) fn from_json(json: &[u8]) -> serde_json::Result<Tables> {
         sessions: read(file.sessions),
         invites: read(file.invites),
         shared_keys: read(file.shared_keys),
+        limits: read(file.limits),
+        house: file.house,
+        house_epoch: Epoch(file.house_epoch),
     })
 }
 
@@ -68,25 +74,30 @@ struct File {
     sessions: Vec<SessionRow>,
     invites: Vec<InviteRow>,
     shared_keys: Vec<SharedKeyRow>,
+    limits: Vec<LimitsRow>,
+    /// Has a form of its own, because it is sent as well.
+    house: HouseRules,
+    house_epoch: u64,
 }
 
 /// Tells this file from others, and from those of other versions: of these none is read.
 #[derive(Serialize, Deserialize)]
 enum Format {
-    #[serde(rename = "localauth custom-store 2")]
-    Two,
+    #[serde(rename = "localauth custom-store 3")]
+    Three,
 }
 
 #[cfg(test)]
 mod tests {
     use localauth_core::{
-        ApiKey, AuditActor, Digest, ExternalIdentity, Invite, InviteId, KeyId, KeyScope, ModelAllowList, NewUser,
-        OsEntropy, PreviousSecret, PreviousToken, Provider, Role, SecretVersion, Session, SessionId, SharedKey,
-        SharedKeyId, Status, StoredDigest, Timestamp, User, UserId,
+        ApiKey, AuditActor, Digest, ExternalIdentity, Invite, InviteId, KeyId, KeyLimit, KeyScope, KeyTier, Limit,
+        LimitId, LimitRule, ModelAllowList, NewUser, OsEntropy, PreviousSecret, PreviousToken, Provider, Role,
+        SecretVersion, Session, SessionId, SharedKey, SharedKeyId, Status, StoredDigest, Tier, Timestamp, User, UserId,
+        UserLimits,
     };
 
     use super::*;
-    use crate::tables::{Deleted, Identity};
+    use crate::tables::{Deleted, Identity, LimitsOf};
 
     const AT: Timestamp = Timestamp::from_millis(-1);
 
@@ -94,6 +105,15 @@ mod tests {
         StoredDigest {
             version: SecretVersion(u32::MAX),
             digest: Digest::from_bytes([n; 32]),
+        }
+    }
+
+    fn limit() -> Limit {
+        Limit {
+            id: LimitId::generate(AT, &OsEntropy).unwrap(),
+            rule: LimitRule::per("month".parse().unwrap())
+                .requests(u64::MAX)
+                .of_model("Ωmega"),
         }
     }
 
@@ -137,6 +157,14 @@ mod tests {
                 routes: Some(vec!["POST /v1/*".parse().unwrap()]),
                 ips: Some(vec!["10.0.0.0/8".parse().unwrap()]),
                 can_mint: true,
+                limits: vec![KeyLimit {
+                    holder: Some(KeyId::generate(AT, &OsEntropy).unwrap()),
+                    limit: limit(),
+                }],
+                tier: Some(KeyTier {
+                    name: "free".parse().unwrap(),
+                    holder: None,
+                }),
             },
             parent_id: Some(KeyId::generate(AT, &OsEntropy).unwrap()),
             previous: Some(PreviousSecret {
@@ -238,6 +266,19 @@ mod tests {
                 masked: "sk-…cdef".to_owned(),
                 created_at: AT,
             }],
+            limits: vec![LimitsOf {
+                user_id: id,
+                limits: UserLimits {
+                    tier: Some("free".parse().unwrap()),
+                    limits: vec![limit()],
+                },
+            }],
+            house: HouseRules {
+                everyone: vec![limit()],
+                tiers: [("free".parse().unwrap(), Tier::default())].into(),
+                ..HouseRules::default()
+            },
+            house_epoch: Epoch(11),
         };
         assert!(from_json(&to_json(&tables).unwrap()).unwrap() == tables);
     }

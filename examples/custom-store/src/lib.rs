@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `store.rs` | [`FileStore`]: what a read and a change are | the connection pool; `begin` … `commit` |
 //! | `tables.rs` | the rows, the one counter of epochs, what must hold | the schema: tables, unique indexes, foreign keys |
-//! | `users.rs`, `keys.rs`, `sessions.rs`, `invites.rs`, `shared_keys.rs` | the traits | the statements |
+//! | `users.rs`, `keys.rs`, `sessions.rs`, `invites.rs`, `shared_keys.rs`, `limits.rs` | the traits | the statements |
 //! | `format.rs` | a row as JSON | a row as columns |
 //! | `file.rs` | replacing a file so that no crash leaves half of it | what the database does for you |
 //! | `wiring.rs` | from stores to an `Auth` | the same |
@@ -15,10 +15,10 @@
 //!
 //! Which traits to write? [`UserStore`], [`KeyStore`], [`SessionStore`] and [`InviteStore`] speak of the same users (a
 //! key and a session are found together with their owner, ending either moves the owner's epoch, an invite is consumed
-//! with the registration), so whoever keeps the users keeps these four; and [`SharedKeyStore`], whose epochs the users'
-//! log of changes tells of. The audit log, attempts, usage and settings stand alone, and here stay in a [`MemoryStore`].
+//! with the registration), so whoever keeps the users keeps these four; and [`SharedKeyStore`] and [`LimitStore`], whose
+//! epochs the users' log of changes tells of. The audit log, attempts, usage and settings stand alone, and here stay in a [`MemoryStore`].
 //!
-//! The file says which format it has. One of an earlier format (`localauth custom-store 1`) is refused and left as it is:
+//! The file says which format it has. One of an earlier format (`localauth custom-store 2`) is refused and left as it is:
 //! an example has no migrations.
 //!
 //! [`UserStore`]: localauth_core::UserStore
@@ -26,6 +26,7 @@
 //! [`SessionStore`]: localauth_core::SessionStore
 //! [`InviteStore`]: localauth_core::InviteStore
 //! [`SharedKeyStore`]: localauth_core::SharedKeyStore
+//! [`LimitStore`]: localauth_core::LimitStore
 //! [`MemoryStore`]: localauth_core::MemoryStore
 
 mod error;
@@ -33,6 +34,7 @@ mod file;
 mod format;
 mod invites;
 mod keys;
+mod limits;
 mod secret;
 mod sessions;
 mod shared_keys;

@@ -7,7 +7,8 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use localauth_core::{
-    ApiKey, Epoch, ExternalIdentity, Invite, Role, Session, SharedKey, Status, Timestamp, User, UserId,
+    ApiKey, Epoch, ExternalIdentity, HouseRules, Invite, Role, Session, SharedKey, Status, Timestamp, User, UserId,
+    UserLimits,
 };
 
 /// How long a deletion is told of: whoever has not asked for a day begins anew anyway.
@@ -27,6 +28,11 @@ pub(crate) struct Tables {
     pub(crate) sessions: Vec<Session>,
     pub(crate) invites: Vec<Invite>,
     pub(crate) shared_keys: Vec<SharedKey>,
+    /// Of those who have any.
+    pub(crate) limits: Vec<LimitsOf>,
+    pub(crate) house: HouseRules,
+    /// When the house rules were last changed: the epoch of [`UserId::HOUSE`].
+    pub(crate) house_epoch: Epoch,
 }
 
 /// What is left of a user: that they are gone, for those who remember them.
@@ -45,9 +51,31 @@ pub(crate) struct Identity {
     pub(crate) linked_at: Timestamp,
 }
 
+/// What limits a user by name.
+#[derive(Clone, PartialEq)]
+pub(crate) struct LimitsOf {
+    pub(crate) user_id: UserId,
+    pub(crate) limits: UserLimits,
+}
+
 impl Tables {
     pub(crate) fn user(&self, id: UserId) -> Option<&User> {
         self.users.iter().find(|user| user.id == id)
+    }
+
+    pub(crate) fn limits_of(&self, id: UserId) -> Option<&UserLimits> {
+        self.limits.iter().find(|row| row.user_id == id).map(|row| &row.limits)
+    }
+
+    /// Changes what limits a user, whose epoch is to be moved with it.
+    pub(crate) fn change_limits<T>(&mut self, id: UserId, change: impl FnOnce(&mut UserLimits) -> T) -> T {
+        let mut limits = self.limits_of(id).cloned().unwrap_or_default();
+        let answer = change(&mut limits);
+        self.limits.retain(|row| row.user_id != id);
+        if limits != UserLimits::default() {
+            self.limits.push(LimitsOf { user_id: id, limits });
+        }
+        answer
     }
 
     /// Takes the next epoch.
@@ -87,6 +115,7 @@ impl Tables {
         self.users.remove(position);
         self.identities.retain(|row| row.user_id != id);
         self.keys.retain(|key| key.user_id != id);
+        self.limits.retain(|row| row.user_id != id);
         self.invites.retain(|invite| invite.created_by != id);
         for invite in self.invites.iter_mut().filter(|invite| invite.used_by == Some(id)) {
             invite.used_by = None;
@@ -118,12 +147,13 @@ impl Tables {
         admins.next().is_some_and(|admin| admin.id == id) && admins.next().is_none()
     }
 
-    /// Everybody's present epoch: of users, of those who are gone, and of the synthetic administrator.
+    /// Everybody's present epoch: of users, of those who are gone, of the synthetic administrator, and of the house rules.
     pub(crate) fn epochs(&self) -> impl Iterator<Item = (UserId, Epoch)> {
         let users = self.users.iter().map(|user| (user.id, user.epoch));
         let deleted = self.deleted.iter().map(|gone| (gone.id, gone.epoch));
         let shared = (self.shared_epoch > Epoch::default()).then_some((UserId::SHARED, self.shared_epoch));
-        users.chain(deleted).chain(shared)
+        let house = (self.house_epoch > Epoch::default()).then_some((UserId::HOUSE, self.house_epoch));
+        users.chain(deleted).chain(shared).chain(house)
     }
 
     /// Whether the rows can be: what a schema says with unique indexes and foreign keys. The error says what cannot.
@@ -183,7 +213,14 @@ impl Tables {
             unique(self.invites.iter().map(|i| i.id))
                 && unique(self.invites.iter().map(|i| i.digest.digest.as_bytes())),
             "two invites have the same id or digest",
-        )
+        )?;
+        must(
+            unique(self.limits.iter().map(|row| row.user_id))
+                && self.limits.iter().all(|row| ids.contains(&row.user_id)),
+            "limits belong to nobody, or twice to somebody",
+        )?;
+        let in_tier = |row: &LimitsOf| row.limits.tier.iter().all(|tier| self.house.tiers.contains_key(tier));
+        must(self.limits.iter().all(in_tier), "a user is in a tier that is not there")
     }
 }
 

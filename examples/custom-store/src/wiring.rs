@@ -9,7 +9,7 @@ use crate::error::OpenError;
 use crate::secret;
 use crate::store::FileStore;
 
-/// The stores: users, keys, sessions, invites and shared keys in the file; the audit log, attempts to sign in, usage and
+/// The stores: users, keys, sessions, invites, shared keys and limits in the file; the audit log, attempts to sign in, usage and
 /// settings in memory.
 ///
 /// Each trait can have a store of its own, so that one may begin with what matters and take the rest as it is. What is in
@@ -22,7 +22,8 @@ pub fn stores(file: FileStore) -> Stores {
         keys: file.clone(),
         sessions: file.clone(),
         invites: file.clone(),
-        shared_keys: file,
+        shared_keys: file.clone(),
+        limits: file,
         audit: memory.clone(),
         attempts: memory.clone(),
         usage_sink: memory.clone(),

@@ -30,5 +30,5 @@ async fn fresh() -> Fresh {
 mod contract {
     use super::fresh;
 
-    localauth_core::store_contract!(users, keys, sessions, invites, shared_keys: fresh);
+    localauth_core::store_contract!(users, keys, sessions, invites, shared_keys, limits: fresh);
 }

@@ -233,7 +233,7 @@ async fn a_damaged_file_is_an_error_and_stays_as_it_is() {
         (String::new(), "EOF"),
         ("{}".to_owned(), "missing field `format`"),
         (good[..good.len() / 2].to_owned(), "EOF"),
-        (good.replacen("custom-store 2", "custom-store 1", 1), "unknown variant"),
+        (good.replacen("custom-store 3", "custom-store 2", 1), "unknown variant"),
         (
             good.replacen("\"epoch\"", "\"later\": 1, \"epoch\"", 1),
             "unknown field",

@@ -1,25 +1,53 @@
 //! Who may ask: the database, the secret, and the [`Auth`] made of both.
 
-use std::{error::Error as _, time::Instant};
+use std::{error::Error as _, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
-use localauth_core::{Auth, AuthBuilder, MemoryStore, ServerSecret, SetupCode};
+use localauth_core::{Auth, AuthBuilder, MemoryStore, ServerSecret, SetupCode, SystemClock};
+use localauth_store::{FileSpool, FileSpoolOptions, SqlLedger, SqlStore};
 use tracing::{info, warn};
 
 use crate::{
     data_dir,
-    settings::{RegistrationMode, Settings},
+    settings::{LedgerPlace, RegistrationMode, Settings},
 };
 
 /// How far apart a shared key and a guess should be, in characters.
 const SHORT_SHARED_KEY: usize = 16;
 
-/// Opens the database and everything behind it. Whoever registers first has to show `setup_code`, if there is one.
+/// Opens the database and everything behind it, and the spool of usage, which is for one server alone. Whoever registers
+/// first has to show `setup_code`, if there is one.
+///
+/// # Errors
+///
+/// When the database cannot be used, or belongs to another secret; when the spool cannot be used, or another server has it.
+pub async fn open_server(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Result<Auth> {
+    let folder = settings.data_dir.join("spool");
+    // Before the database is touched: a second server over the same data ends here.
+    let spool = tokio::task::spawn_blocking(move || FileSpool::open(folder, FileSpoolOptions::new())).await??;
+    let store = connect(settings).await?;
+    let mut builder = Auth::builder(store.clone()).spool(spool);
+    if is_counted_in_database(settings) {
+        let ledger = SqlLedger::start(&store, Arc::new(SystemClock)).await?;
+        builder = builder.ledger(ledger);
+    }
+    if let Some(code) = setup_code {
+        builder = builder.setup_code(code);
+    }
+    finish(settings, builder).await
+}
+
+/// Opens the database and everything behind it, for an operator's command, beside a server that may be running.
 ///
 /// # Errors
 ///
 /// When the database cannot be used, or belongs to another secret.
-pub async fn open(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Result<Auth> {
+pub async fn open(settings: &Settings) -> anyhow::Result<Auth> {
+    let store = connect(settings).await?;
+    finish(settings, Auth::builder(store)).await
+}
+
+async fn connect(settings: &Settings) -> anyhow::Result<SqlStore> {
     let began = Instant::now();
     info!("opening the database, with migrations where it is older than this program");
     let store = localauth_store::connect(settings.database_url().expose())
@@ -31,14 +59,15 @@ pub async fn open(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow:
         .context("the database cannot be used")?;
     info!(milliseconds = began.elapsed().as_millis(), "the database is up to date");
 
+    Ok(store)
+}
+
+async fn finish(settings: &Settings, builder: AuthBuilder) -> anyhow::Result<Auth> {
     let secret = match &settings.secret {
         Some(secret) => ServerSecret::new(secret.expose().as_bytes())?,
         None => data_dir::secret(&settings.data_dir)?,
     };
-    let mut builder = configure(Auth::builder(store).secret(secret), settings);
-    if let Some(code) = setup_code {
-        builder = builder.setup_code(code);
-    }
+    let mut builder = configure(builder.secret(secret), settings);
     if let Some(email) = &settings.admin_email {
         builder = builder.admin_email(email.parse().context("LOCALAUTH_ADMIN_EMAIL")?);
     }
@@ -47,6 +76,15 @@ pub async fn open(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow:
     // So that the first request finds what is remembered in force.
     auth.follow_changes().await?;
     Ok(auth)
+}
+
+/// Whether the database keeps how much was used, so that several servers share it.
+fn is_counted_in_database(settings: &Settings) -> bool {
+    match settings.limits.ledger {
+        LedgerPlace::Database => true,
+        LedgerPlace::Memory => false,
+        LedgerPlace::Auto => settings.database_url().expose().starts_with("postgres"),
+    }
 }
 
 /// Only the shared keys, without accounts: what is left when auth is off and there are some.
@@ -77,4 +115,6 @@ fn configure(mut builder: AuthBuilder, settings: &Settings) -> AuthBuilder {
         .default_key_expiry(settings.default_key_expiry)
         .stale_limit(settings.stale_limit)
         .audit_retention(settings.audit_retention)
+        .limit_admins(settings.limits.bind_admins)
+        .usage_retention(settings.limits.usage_retention)
 }

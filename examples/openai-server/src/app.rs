@@ -9,11 +9,12 @@ use axum::{
 };
 use http::Method;
 use localauth_core::{
-    Auth,
-    policy::{RouteTable, RouteTableError, openai_routes},
+    Auth, FairQueue,
+    policy::{RouteTable, RouteTableError, openai_routes, owned_responses},
 };
 use localauth_tower::{
-    ContractErrors, MeterUsage, Proxies, RequireAuth, RoutePolicy, Site,
+    ContractErrors, CountPrompt, EnforceLimits, FairShare, Inspect, MeterUsage, Proxies, RequireAuth, RequireModel,
+    RoutePolicy, Site,
     api::{self, ApiBuilder, CrossSite, Renewal},
     oauth::OAuth,
 };
@@ -42,12 +43,27 @@ pub enum Doors {
 }
 
 /// What answers behind the doors.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Model {
     /// Its routes.
     pub routes: Router,
     /// The models it has.
     pub names: Vec<String>,
+    /// The one that answers who names none.
+    pub default: Option<String>,
+    /// Counts prompts as the models would.
+    pub prompts: Option<Arc<dyn CountPrompt>>,
+    /// Whether its routes hold each stored response to its owner.
+    pub keeps_owners: bool,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("names", &self.names)
+            .field("default", &self.default)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The whole application around the routes of a model.
@@ -62,25 +78,33 @@ pub fn compose(
     model: Model,
 ) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
-    let Model { routes, names } = model;
-    let model = routes.fallback(move || async move { unknown_route(style) });
+    let keeps_owners = model.keeps_owners;
     let site = site(settings);
+    let names = model.names.clone();
+    let default = model.default.clone();
+    let model = Model {
+        routes: model.routes.fallback(move || async move { unknown_route(style) }),
+        ..model
+    };
     let app = match &doors {
         Doors::Accounts(auth, providers) => {
-            let table = Arc::new(table(auth)?);
-            let api = ApiBuilder::new(auth)
+            let table = Arc::new(table(auth, keeps_owners)?);
+            let mut api = ApiBuilder::new(auth)
                 .site(site.clone())
                 .models(names)
                 .policy(table.clone())
                 .oauth(providers.clone());
+            if let Some(default) = default {
+                api = api.default_model(default);
+            }
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
         Doors::SharedKeys(auth) => {
-            let table = Arc::new(table(auth)?);
+            let table = Arc::new(table(auth, keeps_owners)?);
             let api = ApiBuilder::new(auth).site(site.clone()).without_accounts();
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
-        Doors::Open => model.merge(no_accounts(settings)),
+        Doors::Open => model.routes.merge(no_accounts(settings)),
     };
     let auth = match doors {
         Doors::Accounts(auth, _) => Some(auth),
@@ -98,21 +122,42 @@ pub fn stopping(settings: &Settings, readiness: Readiness) -> Router {
     health::router(readiness, None).fallback(move || async move { shutting_down(style) })
 }
 
-/// The model's routes behind the walk: who, what kind of door, what it used.
-fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>, model: Router) -> Router {
+/// The model's routes behind the walk: who, what kind of door, what it asks for, whether they may, whose turn, whether
+/// they still may, what it used.
+fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>, model: Model) -> Router {
     let errors = ContractErrors::default()
         .with_code(match settings.error_code {
             ErrorCode::String => localauth_tower::ErrorCode::Word,
             ErrorCode::Number => localauth_tower::ErrorCode::Number,
         })
         .opaque(settings.opaque_errors);
+    let mut inspect = Inspect::new().max_body(settings.max_body);
+    if let Some(default) = model.default {
+        inspect = inspect.default_model(default);
+    }
+    let mut limits = EnforceLimits::new(auth).default_completion(settings.limits.default_completion);
+    if let Some(prompts) = model.prompts {
+        limits = limits.count_prompts(prompts);
+    }
     // The last one is the outermost.
-    model
+    let mut routes = model
+        .routes
         .layer(MeterUsage::new(auth))
+        .layer(limits.with_reject(errors))
         // An answer whose client has gone is generated all the same, and counts.
-        .layer(from_fn(detach))
+        .layer(from_fn(detach));
+    if let Some(share) = fair_share(settings) {
+        // Outside of that: a client that leaves while it waits leaves the queue.
+        routes = routes.layer(share.with_reject(errors));
+    }
+    routes
+        .layer(RequireModel::new().with_reject(errors))
+        .layer(inspect.with_reject(errors))
         .layer(RoutePolicy::new(table).with_reject(errors))
-        .layer(from_fn_with_state(Renewal::new(auth).site(site.clone()), api::renew_session))
+        .layer(from_fn_with_state(
+            Renewal::new(auth).site(site.clone()),
+            api::renew_session,
+        ))
         .layer(
             RequireAuth::new(auth)
                 .allow_anonymous()
@@ -125,11 +170,21 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
         ))
 }
 
+/// The queue in front of the model, if there is to be one.
+fn fair_share(settings: &Settings) -> Option<FairShare> {
+    let queue = FairQueue::new(settings.queue_places)
+        .waiting(settings.queue_waiting)
+        .patience(settings.queue_patience);
+    (settings.queue_places > 0).then(|| FairShare::new(Arc::new(queue)))
+}
+
 /// Which door is for whom.
-fn table(auth: &Auth) -> Result<RouteTable, RouteTableError> {
-    openai_routes(RouteTable::builder())
-        .admin(Method::GET, "/metrics")
-        .build(auth.features())
+fn table(auth: &Auth, keeps_owners: bool) -> Result<RouteTable, RouteTableError> {
+    let mut table = openai_routes(RouteTable::builder()).admin(Method::GET, "/metrics");
+    if keeps_owners {
+        table = owned_responses(table);
+    }
+    table.build(auth.features())
 }
 
 /// How the server looks from outside.

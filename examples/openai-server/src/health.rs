@@ -26,7 +26,8 @@ impl Readiness {
     }
 }
 
-/// `GET /healthz`, and `GET /readyz`, which asks the store too where there is one.
+/// `GET /healthz`, and `GET /readyz`, which asks the store too where there is one, and says how much usage waits for it
+/// and how much is lost.
 pub fn router(readiness: Readiness, auth: Option<Auth>) -> Router {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
@@ -42,15 +43,21 @@ pub fn router(readiness: Readiness, auth: Option<Auth>) -> Router {
 }
 
 async fn ready(State((readiness, auth)): State<(Readiness, Option<Auth>)>) -> impl IntoResponse {
+    let queue = auth.as_ref().map(Auth::usage_queue);
     let problem = match auth {
         _ if !readiness.get() => Some("not ready"),
         Some(auth) if auth.ready().await.is_err() => Some("the store does not answer"),
         _ => None,
     };
-    match problem {
-        None => (StatusCode::OK, Json(json!({ "status": "ready" }))),
-        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": problem }))),
+    let (status, text) = match problem {
+        None => (StatusCode::OK, "ready"),
+        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem),
+    };
+    let mut body = json!({ "status": text });
+    if let Some(queue) = queue {
+        body["usage"] = json!({ "waiting": queue.waiting, "unrecorded": queue.unrecorded + queue.broken });
     }
+    (status, Json(body))
 }
 
 #[cfg(test)]
@@ -77,6 +84,22 @@ mod tests {
         assert_eq!(status(&readiness, None, "/healthz").await, StatusCode::OK);
         readiness.set(true);
         assert_eq!(status(&readiness, None, "/readyz").await, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn it_says_how_much_usage_waits_and_is_lost() {
+        let auth = Auth::builder(MemoryStore::new()).build().unwrap();
+        let readiness = Readiness::default();
+        readiness.set(true);
+        let body = async |auth: Option<Auth>| {
+            let request = Request::get("/readyz").body(Body::empty()).unwrap();
+            let answer = router(readiness.clone(), auth).oneshot(request).await.unwrap();
+            let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap()
+        };
+        let usage = json!({ "waiting": 0, "unrecorded": 0 });
+        assert_eq!(body(Some(auth)).await, json!({ "status": "ready", "usage": usage }));
+        assert_eq!(body(None).await, json!({ "status": "ready" }), "there is none");
     }
 
     #[tokio::test]

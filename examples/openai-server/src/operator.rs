@@ -22,7 +22,7 @@ use crate::{
 /// What kept it from being done, in one line.
 pub async fn user(settings: &Settings, command: User) -> anyhow::Result<()> {
     data_dir::prepare(&settings.data_dir)?;
-    let auth = access::open(settings, None).await?;
+    let auth = access::open(settings).await?;
     match command {
         User::Add { email, name, admin } => {
             let account = NewAccount {
@@ -62,7 +62,7 @@ pub async fn user(settings: &Settings, command: User) -> anyhow::Result<()> {
 /// What kept it from being done, in one line.
 pub async fn key(settings: &Settings, command: Key) -> anyhow::Result<()> {
     data_dir::prepare(&settings.data_dir)?;
-    let auth = access::open(settings, None).await?;
+    let auth = access::open(settings).await?;
     match command {
         Key::Create { user, name, expires } => {
             let owner = find(&auth, &user).await?;

@@ -47,7 +47,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let readiness = Readiness::default();
     // A signal ends the start too, however long the model takes.
     let model = tokio::select! {
-        model = model(&settings) => model?,
+        model = model(&settings, &doors) => model?,
         () = requested(stop.clone()) => return Ok(()),
     };
     let app = app::compose(&settings, doors.clone(), readiness.clone(), model)?;
@@ -82,7 +82,7 @@ fn is_loopback_url(url: &str) -> bool {
 async fn doors(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Result<Doors> {
     Ok(match (settings.auth, settings.api_keys.is_empty()) {
         (true, _) => {
-            let auth = access::open(settings, setup_code).await?;
+            let auth = access::open_server(settings, setup_code).await?;
             let providers = providers::configure(settings, &auth)?;
             Doors::Accounts(auth, providers)
         }
@@ -95,18 +95,30 @@ async fn doors(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Re
 }
 
 #[cfg(feature = "mistralrs")]
-async fn model(settings: &Settings) -> anyhow::Result<Model> {
-    use crate::model::{load::load, routes::router, select::Selection};
+async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
+    use std::sync::Arc;
+
+    use crate::model::{count::Tokenizer, load::load, routes::router, select::Selection};
 
     let selection = Selection::parse(&settings.model)?;
     let model = load(selection, &settings.data_dir).await?;
     let names = model.runtime.list_models().map_err(anyhow::Error::msg)?;
-    let routes = router(&model, settings).await?;
-    Ok(Model { routes, names })
+    let auth = match doors {
+        Doors::Accounts(auth, _) => Some(auth),
+        Doors::SharedKeys(_) | Doors::Open => None,
+    };
+    let routes = router(&model, settings, auth).await?;
+    Ok(Model {
+        routes,
+        names,
+        default: Some(model.alias),
+        prompts: Some(Arc::new(Tokenizer::new(model.runtime))),
+        keeps_owners: true,
+    })
 }
 
 #[cfg(not(feature = "mistralrs"))]
-fn model(_settings: &Settings) -> std::future::Ready<anyhow::Result<Model>> {
+fn model(_settings: &Settings, _doors: &Doors) -> std::future::Ready<anyhow::Result<Model>> {
     let reason = "this build has no model runtime: build it with the feature `mistralrs`";
     std::future::ready(Err(anyhow::anyhow!(reason)))
 }

@@ -12,16 +12,20 @@ use crate::cache::{BoundedMap, Epochs};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, OsEntropy};
 use crate::feature::FeatureRegistry;
+use crate::limit::{Ledger, MemoryLedger};
+use crate::memory::MemorySpool;
 use crate::password::{PasswordCost, PasswordError, Passwords};
 use crate::secret::{SecretRing, ServerSecret};
 use crate::shared_key::mask;
-use crate::store::Stores;
+use crate::store::{Stores, UsageSpool};
 use crate::user::Email;
 
 /// Configures an [`Auth`]. Every method has a default that is safe to keep.
 #[must_use]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct AuthBuilder {
     stores: Stores,
+    spool: Option<Arc<dyn UsageSpool>>,
     secret: Option<ServerSecret>,
     previous_secrets: Vec<ServerSecret>,
     clock: Option<Arc<dyn Clock>>,
@@ -39,6 +43,9 @@ pub struct AuthBuilder {
     admin_email: Option<Email>,
     attempt_limits: bool,
     audit_retention: Duration,
+    limit_admins: bool,
+    ledger: Option<Arc<dyn Ledger>>,
+    usage_retention: Duration,
 }
 
 impl fmt::Debug for AuthBuilder {
@@ -74,6 +81,7 @@ impl AuthBuilder {
     pub(super) const fn new(stores: Stores) -> Self {
         Self {
             stores,
+            spool: None,
             secret: None,
             previous_secrets: Vec::new(),
             clock: None,
@@ -91,6 +99,9 @@ impl AuthBuilder {
             admin_email: None,
             attempt_limits: true,
             audit_retention: Duration::from_hours(90 * 24),
+            limit_admins: false,
+            ledger: None,
+            usage_retention: Duration::from_hours(30 * 24),
         }
     }
 
@@ -104,6 +115,13 @@ impl AuthBuilder {
     /// A secret used earlier: what was made with it stays good.
     pub fn previous_secret(mut self, secret: ServerSecret) -> Self {
         self.previous_secrets.push(secret);
+        self
+    }
+
+    /// Where usage waits until the store has it. By default in memory, 65,536 events at most, which does not outlive the
+    /// process; `localauth_store::FileSpool` keeps it in files.
+    pub fn spool(mut self, spool: impl UsageSpool + 'static) -> Self {
+        self.spool = Some(Arc::new(spool));
         self
     }
 
@@ -187,6 +205,25 @@ impl AuthBuilder {
         self
     }
 
+    /// Whether limits bind administrators too. By default only those of their keys do.
+    pub const fn limit_admins(mut self, on: bool) -> Self {
+        self.limit_admins = on;
+        self
+    }
+
+    /// What counts against limits. By default a [`MemoryLedger`], which is right for one process.
+    pub fn ledger(mut self, ledger: impl Ledger + 'static) -> Self {
+        self.ledger = Some(Arc::new(ledger));
+        self
+    }
+
+    /// How long single requests are kept: 30 days by default, a day at least. Their sums by hour and day stay for ever,
+    /// and these are what reports show.
+    pub const fn usage_retention(mut self, time: Duration) -> Self {
+        self.usage_retention = time;
+        self
+    }
+
     /// Whether attempts to sign in are limited. Only a test that signs in more often than people do switches it off.
     pub const fn attempt_limits(mut self, on: bool) -> Self {
         self.attempt_limits = on;
@@ -227,8 +264,9 @@ impl AuthBuilder {
         let mut random = [0_u8; 10];
         entropy.fill(&mut random)?;
         let [a, b, counter @ ..] = random;
-        let (writer, work) = writer::Writer::new();
-        let unrecorded = writer.counter();
+        let spool = self.spool.unwrap_or_else(|| Arc::new(MemorySpool::new()));
+        let (writer, work) = writer::Writer::new(spool);
+        let queue = Arc::clone(&writer.queue);
         let inner = Arc::new(Inner {
             passwords: Passwords::new(self.password_cost, at_once, Arc::clone(&entropy))?,
             sync: sync::Sync::new(),
@@ -252,12 +290,17 @@ impl AuthBuilder {
             admin_email: self.admin_email,
             attempt_limits: self.attempt_limits,
             audit_retention: self.audit_retention,
+            house: super::house::House::default(),
+            limit_admins: self.limit_admins,
+            ledger: self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::new())),
+            seeding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+            usage_retention: self.usage_retention,
             writer,
             process: u16::from_be_bytes([a, b]),
             request_ids: AtomicU64::new(u64::from_be_bytes(counter)),
         });
         inner.shared.set(None, &inner.features, &inner.watch_shared());
-        handle.spawn(writer::run(work, inner.stores.clone(), unrecorded));
+        handle.spawn(writer::run(work, queue, inner.stores.clone()));
         if self.background {
             handle.spawn(sync::run(Arc::downgrade(&inner)));
         }

@@ -70,6 +70,9 @@ pub enum KeyError {
     /// There is no such user.
     #[error("there is no such user")]
     NoSuchUser,
+    /// There is no such tier.
+    #[error("there is no such tier")]
+    NoSuchTier,
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -126,6 +129,12 @@ impl Auth {
         let now = self.now();
         let name = clean_name(&new.name).filter(|n| !n.is_empty()).ok_or(KeyError::Name)?;
         self.check_scope(&new.scope)?;
+        if let Some(tier) = &new.scope.tier {
+            let house = inner.house().await?;
+            if house.rules().is_none_or(|rules| !rules.tiers.contains_key(&tier.name)) {
+                return Err(KeyError::NoSuchTier);
+            }
+        }
         let default = inner.default_key_expiry.map(|life| now + life);
         let expires_at = new.expires_at.or(default);
         let makers_end = maker.and_then(|(_, end)| end);
@@ -143,8 +152,9 @@ impl Auth {
             return Err(KeyError::TooMany);
         }
         let plain = PlainKey::generate(&inner.ring, &*inner.entropy)?;
+        let id = KeyId::generate(now, &*inner.entropy)?;
         let key = ApiKey {
-            id: KeyId::generate(now, &*inner.entropy)?,
+            id,
             public_id: plain.public_id(),
             user_id,
             name,
@@ -154,7 +164,7 @@ impl Auth {
             revoked_at: None,
             last_used_at: None,
             last_used_ip: String::new(),
-            scope: new.scope,
+            scope: new.scope.held_by(id),
             parent_id: maker.map(|(id, _)| id),
             previous: None,
         };
@@ -181,7 +191,9 @@ impl Auth {
             && scope.models.as_ref().is_none_or(|list| list.len() <= MAX_LIST)
             && scope.routes.as_ref().is_none_or(|list| list.len() <= MAX_LIST)
             && scope.ips.as_ref().is_none_or(|list| list.len() <= MAX_LIST);
-        if fits { Ok(()) } else { Err(KeyError::Scope) }
+        let limited =
+            scope.limits.len() <= MAX_LIST && scope.limits.iter().all(|limit| limit.limit.rule.check().is_ok());
+        if fits && limited { Ok(()) } else { Err(KeyError::Scope) }
     }
 
     /// The user's keys that are not revoked, newest first.
@@ -298,13 +310,14 @@ impl Auth {
         let key = key
             .filter(|key| key.user_id == identity.user_id())
             .ok_or(KeyError::NotFound)?;
-        let within = key.scope.clone().within(&identity.minting_scope())?;
+        let scope = key.scope.clone().held_by(key.id);
+        let within = scope.clone().within(&identity.minting_scope())?;
         let outlives = match identity.key() {
             Some((_, Some(makers))) => key.expires_at.is_none_or(|end| end > makers),
             _ => false,
         };
         // Narrowed to fit is not within: the stored scope is what the new secret would have.
-        if within != key.scope {
+        if within != scope {
             return Err(ScopeExceeded { field: "scope" }.into());
         }
         if outlives {

@@ -1,14 +1,20 @@
 //! [`Auth`]: the one handle.
 
+mod allowance;
 mod attempts;
 mod audit;
 mod builder;
 mod external;
+mod house;
 mod invites;
 mod keys;
+mod limit_status;
+mod limits;
 mod mint;
 mod passwords;
 mod question;
+mod queue;
+mod recheck;
 mod registration;
 mod reports;
 mod resolve;
@@ -33,18 +39,23 @@ use crate::feature::FeatureRegistry;
 use crate::id::RequestId;
 use crate::identity::Identity;
 use crate::key::PublicId;
+use crate::limit::Ledger;
 use crate::password::Passwords;
 use crate::secret::SecretRing;
 use crate::store::Stores;
 use crate::usage::UsageEvent;
 
+pub use allowance::{Allowance, Decision, LimitRefusal, TokenAsk};
 pub use attempts::AttemptError;
 pub use builder::{AuthBuilder, BuildError};
 pub use external::{ExternalCodes, ExternalSignInError, LinkError};
 pub use invites::{CreateInviteError, CreatedInvite, InviteInfo};
 pub use keys::{CreatedKey, KeyError, RotatedKey};
+pub use limit_status::LimitStatus;
+pub use limits::LimitError;
 pub use mint::{NewKey, ParseExpiryError, parse_duration};
 pub use passwords::ChangePasswordError;
+pub use queue::UsageQueue;
 pub use registration::{AddUserError, NewAccount, RegisterError, Registered, RegistrationMode};
 pub use reports::{UsageFilter, UsageReport, UsageReportRow};
 pub use resolve::{Authentication, Lookup};
@@ -116,6 +127,7 @@ struct Inner {
     admin_email: Option<crate::user::Email>,
     attempt_limits: bool,
     audit_retention: Duration,
+    usage_retention: Duration,
     default_key_expiry: Option<Duration>,
     stale_limit: Duration,
     store_timeout: Duration,
@@ -128,6 +140,12 @@ struct Inner {
     epochs: Epochs,
     loading: Mutex<HashMap<[u8; 32], resolve::WeakLoad>>,
     shared: shared::SharedKeys,
+    house: house::House,
+    /// Whether limits bind administrators too.
+    limit_admins: bool,
+    ledger: Arc<dyn Ledger>,
+    /// Held while a counter is made known, a few for all counters.
+    seeding: [tokio::sync::Mutex<()>; 64],
     sync: sync::Sync,
     writer: writer::Writer,
     /// Tells this process's request ids from those of others.
@@ -179,18 +197,37 @@ impl Auth {
         RequestId::from_parts(self.now(), self.0.process, next)
     }
 
-    /// Notes what an answered request used. Never waits: the event goes into a bounded queue and from there into the
-    /// store in batches. When the queue is full the event is lost, counted in [`Auth::unrecorded`] and logged.
+    /// Notes what an answered request used. Never waits: the event goes into the [spool](AuthBuilder::spool), which has
+    /// it when this returns, and from there into the store in batches. When the spool is full the event is lost, counted
+    /// in [`Auth::unrecorded`] and logged.
+    #[expect(clippy::needless_pass_by_value, reason = "an event is told once")]
     pub fn record_usage(&self, event: UsageEvent) {
-        self.0.writer.record(event);
+        self.0.writer.queue.record(&event);
     }
 
-    /// How many usage events were lost because the queue was full. Must read 0.
+    /// How many usage events were lost, because the spool was full or the store refuses them. Must read 0.
     pub fn unrecorded(&self) -> u64 {
-        self.0.writer.unrecorded()
+        self.0.writer.queue.unrecorded()
     }
 
-    /// Waits until all usage recorded so far is in the store, or the store cannot be reached.
+    /// How much usage waits to be written, and how much was lost: for health pages.
+    ///
+    /// ```
+    /// # use localauth_core::{Auth, MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let auth = Auth::builder(MemoryStore::new()).build()?;
+    /// let queue = auth.usage_queue();
+    /// assert_eq!((queue.waiting, queue.unrecorded, queue.broken), (0, 0, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn usage_queue(&self) -> UsageQueue {
+        self.0.writer.queue.state()
+    }
+
+    /// Waits until all usage recorded so far, and what an earlier process left in the spool, is in the store, or the
+    /// store cannot be reached.
     ///
     /// # Errors
     ///
@@ -206,10 +243,19 @@ impl Auth {
     /// Writes what is queued. To be called before the process ends, when nothing is answered any more; the background
     /// work itself ends with the last clone.
     ///
+    /// What the store does not take is no error when the [spool](AuthBuilder::spool) outlives the process: it is made to
+    /// outlive a power cut too, the log says how much there is, and the next `Auth` over that spool writes it.
+    ///
     /// # Errors
     ///
-    /// [`StoreError`](crate::StoreError) when queued usage could not be written.
+    /// [`StoreError`](crate::StoreError) when queued usage could not be written and would be lost.
     pub async fn shutdown(&self) -> Result<(), crate::StoreError> {
-        self.0.writer.flush(self.0.store_timeout).await
+        let inner = &self.0;
+        let store_is_away = inner.sync.is_failing();
+        let counted = tokio::time::timeout(inner.store_timeout, inner.ledger.flush().wait());
+        if !store_is_away && !matches!(counted.await, Ok(Ok(()))) {
+            tracing::warn!("what was used of limits could not all be written");
+        }
+        inner.writer.shutdown(inner.store_timeout, store_is_away).await
     }
 }

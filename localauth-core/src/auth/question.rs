@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::house::InForce;
 use super::resolve::Answer;
 use super::{Cached, Inner};
 use crate::cache::{DigestKey, EpochCell};
 use crate::clock::Timestamp;
 use crate::error::{Denial, StoreError};
-use crate::id::{Epoch, UserId};
-use crate::identity::{Identity, Proof, Source, Watch};
+use crate::id::{Epoch, KeyId, SessionId, UserId};
+use crate::identity::{Identity, Proof, Source, Terms, Watch};
 use crate::key::{ApiKey, KeyUse, PublicId};
 use crate::secret::StoredDigest;
 use crate::session::{FoundSession, RENEW_AFTER, SESSION_LIFETIME, Session};
+use crate::store::UserLimits;
 use crate::user::{Role, Status, User};
 
 /// How long a credential that was found to be no good is not asked for again.
@@ -62,6 +64,23 @@ enum Look {
     Again,
 }
 
+/// What holds for a user besides what their row says, as it was read.
+struct OwnTerms {
+    house: InForce,
+    limits: UserLimits,
+}
+
+impl OwnTerms {
+    fn borrow(&self, inner: &Inner) -> Result<Terms<'_>, Denial> {
+        Ok(Terms {
+            house: self.house.rules().ok_or(Denial::StoreUnavailable)?,
+            watch: self.house.watch.clone(),
+            limits: &self.limits,
+            limit_admins: inner.limit_admins,
+        })
+    }
+}
+
 impl Question<'_> {
     pub(super) async fn key(&self, id: PublicId) -> Answer {
         for _ in 0..TRIES {
@@ -73,14 +92,61 @@ impl Question<'_> {
                 self.inner.public_ids.insert(id, KnownId::Absent { until });
                 return Err(Denial::InvalidApiKey);
             };
-            if let Look::Found(identity, used) = self.look_at_key(&key, user, now)? {
+            let terms = self.terms(user.id).await?;
+            if let Look::Found(identity, used) = self.look_at_key(&key, user, &terms, now)? {
                 return Ok(self.remember(identity, used, now, followed));
             }
         }
         Err(Denial::StoreUnavailable)
     }
 
-    fn look_at_key(&self, key: &ApiKey, owner: User, now: Timestamp) -> Result<Look, Denial> {
+    /// The key that a request came with, looked at again without its secret; it ends at `end` at the latest.
+    pub(super) async fn key_again(&self, id: KeyId, public_id: &PublicId, end: Timestamp) -> Answer {
+        let inner = self.inner;
+        for _ in 0..TRIES {
+            let found = self.within(inner.stores.keys.find_key(public_id)).await?;
+            let now = inner.clock.now();
+            let good = |key: &ApiKey| key.id == id && key.revoked_at.is_none();
+            let (key, owner) = found.filter(|(key, _)| good(key)).ok_or(Denial::InvalidApiKey)?;
+            let terms = self.terms(owner.id).await?;
+            let cell = inner.epochs.observe(owner.id, owner.epoch, now);
+            let end = key.expires_at.map_or(end, |keys| keys.min(end));
+            let proof = Proof::of_key(&key, end);
+            let identity = Identity::of_user(proof, owner, &inner.features, cell, &terms.borrow(inner)?);
+            if identity.is_current() {
+                return Ok(Arc::new(identity));
+            }
+        }
+        Err(Denial::StoreUnavailable)
+    }
+
+    /// The session that a request came with, looked at again without its token.
+    pub(super) async fn session_again(&self, user_id: UserId, id: SessionId) -> Answer {
+        let inner = self.inner;
+        for _ in 0..TRIES {
+            let shared = inner
+                .epochs
+                .observe(UserId::SHARED, Epoch::default(), inner.clock.now());
+            let shared = Watch {
+                epoch: shared.newest(),
+                cell: shared,
+            };
+            let now = inner.clock.now();
+            let sessions = self.within(inner.stores.sessions.list_sessions(user_id, now)).await?;
+            let session = sessions.into_iter().find(|session| session.id == id);
+            let session = session.ok_or(Denial::InvalidSession)?;
+            let digest = session.digest;
+            let found = self.within(inner.stores.sessions.find_session(&[digest])).await?;
+            let found = found.ok_or(Denial::InvalidSession)?;
+            let terms = self.terms(user_id).await?;
+            if let Look::Found(identity, _) = self.look_at_session(found, &[digest], shared, &terms, now)? {
+                return Ok(identity);
+            }
+        }
+        Err(Denial::StoreUnavailable)
+    }
+
+    fn look_at_key(&self, key: &ApiKey, owner: User, terms: &OwnTerms, now: Timestamp) -> Result<Look, Denial> {
         let inner = self.inner;
         let cell = inner.epochs.observe(owner.id, owner.epoch, now);
         if cell.newest() != owner.epoch {
@@ -139,8 +205,12 @@ impl Question<'_> {
             // Whoever has only the old secret must not make anything that outlives it: no child, no new secret.
             proof.key = Some((key.id, Some(end)));
         }
-        let identity = Identity::of_user(proof, owner, &inner.features, cell);
-        Ok(Look::Found(Arc::new(identity), Some(used)))
+        let identity = Identity::of_user(proof, owner, &inner.features, cell, &terms.borrow(inner)?);
+        if identity.is_current() {
+            Ok(Look::Found(Arc::new(identity), Some(used)))
+        } else {
+            Ok(Look::Again)
+        }
     }
 
     pub(super) async fn session(&self) -> Answer {
@@ -165,7 +235,8 @@ impl Question<'_> {
                 // Just started, or about to follow a change: whether its shared key is still there is not known yet.
                 self.within(self.inner.load_shared_keys()).await?;
             }
-            if let Look::Found(identity, _) = self.look_at_session(found, &digests, shared, now)? {
+            let terms = self.terms(found.session.user_id).await?;
+            if let Look::Found(identity, _) = self.look_at_session(found, &digests, shared, &terms, now)? {
                 return Ok(self.remember(identity, None, now, followed));
             }
         }
@@ -177,6 +248,7 @@ impl Question<'_> {
         found: FoundSession,
         digests: &[StoredDigest],
         shared: Watch,
+        terms: &OwnTerms,
         now: Timestamp,
     ) -> Result<Look, Denial> {
         let inner = self.inner;
@@ -221,7 +293,7 @@ impl Question<'_> {
                 if user.sign_in_epoch != session.sign_in_epoch {
                     return Err(over());
                 }
-                Identity::of_user(proof, user, &inner.features, cell)
+                Identity::of_user(proof, user, &inner.features, cell, &terms.borrow(inner)?)
             }
             None if session.user_id == UserId::SHARED && session.shared_key.is_some() => {
                 Identity::of_shared(proof, &inner.features, shared)
@@ -233,6 +305,14 @@ impl Question<'_> {
         } else {
             Ok(Look::Again)
         }
+    }
+
+    /// What holds for a user besides what their row says.
+    async fn terms(&self, user: UserId) -> Result<OwnTerms, Denial> {
+        Ok(OwnTerms {
+            house: self.within(self.inner.house()).await?,
+            limits: self.within(self.inner.stores.limits.user_limits(user)).await?,
+        })
     }
 
     async fn within<T>(&self, question: impl Future<Output = Result<T, StoreError>>) -> Result<T, Denial> {

@@ -106,6 +106,13 @@ impl SharedKeys {
         self.table.load().identities.contains_key(digest.digest.as_bytes())
     }
 
+    /// The identity behind the key with this digest.
+    pub(super) fn identity_of(&self, digest: &StoredDigest) -> Option<Arc<Identity>> {
+        let table = self.table.load();
+        let known = table.identities.get(digest.digest.as_bytes())?;
+        Some(Arc::clone(&known.identity))
+    }
+
     pub(super) fn find(&self, token: &[u8], ring: &SecretRing) -> Option<Known> {
         let table = self.table.load();
         if table.identities.is_empty() {

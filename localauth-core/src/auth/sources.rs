@@ -1,12 +1,15 @@
 //! Usage by where it came from: keys, sessions, shared keys.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::reports::BucketNames;
 use super::{Auth, UsageFilter};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{KeyId, UserId};
-use crate::usage::{Period, UsageSource, UsageSourceRow, UsageTotals};
+use crate::usage::{Bucket, Period, UsageSource, UsageSourceRow, UsageTotals};
 
 /// The most keys that are told apart in [`UsageSources::by_key`].
 const MAX_KEYS: usize = 200;
@@ -16,15 +19,15 @@ const MAX_KEYS: usize = 200;
 #[non_exhaustive]
 pub struct SourceBucket {
     /// The bucket's name, as in the wire contract.
-    pub bucket: String,
+    pub bucket: Arc<str>,
     /// The kind of credential.
     pub source: UsageSource,
     /// The key and its name.
-    pub key: Option<(KeyId, String)>,
+    pub key: Option<(KeyId, Arc<str>)>,
     /// Whose usage it is; `None` when that user was deleted.
     pub user_id: Option<UserId>,
     /// Their name.
-    pub user_name: String,
+    pub user_name: Arc<str>,
     /// The sums.
     pub totals: UsageTotals,
 }
@@ -36,11 +39,11 @@ pub struct KeyUsage {
     /// The key.
     pub key_id: KeyId,
     /// Its name.
-    pub key_name: String,
+    pub key_name: Arc<str>,
     /// Whose it is; `None` when that user was deleted.
     pub user_id: Option<UserId>,
     /// Their name.
-    pub user_name: String,
+    pub user_name: Arc<str>,
     /// The sums.
     pub totals: UsageTotals,
     /// When it was last used in the period.
@@ -54,7 +57,7 @@ pub struct UserSourceUsage {
     /// Whose it is; `None` when that user was deleted.
     pub user_id: Option<UserId>,
     /// Their name.
-    pub user_name: String,
+    pub user_name: Arc<str>,
     /// The kind of credential.
     pub source: UsageSource,
     /// The sums.
@@ -102,65 +105,78 @@ impl Auth {
             .await?;
         found.retain(|row| shared || row.source != UsageSource::Legacy);
         let here = self.those_here(found.iter().map(|row| row.user_id)).await?;
-        let shown = |id: UserId| Some(id).filter(|id| here.contains(id));
-        let mut report = UsageSources::default();
-        let mut buckets: BTreeMap<_, SourceBucket> = BTreeMap::new();
-        let mut keys: BTreeMap<KeyId, KeyUsage> = BTreeMap::new();
-        let mut users: BTreeMap<(UserId, UsageSource), UserSourceUsage> = BTreeMap::new();
-        for row in found {
-            let UsageSourceRow {
-                at,
+        Ok(add_up(found, bucket, &here))
+    }
+}
+
+/// The report that the rows make, which come oldest first, then by user, source and key.
+fn add_up(found: Vec<UsageSourceRow>, bucket: Bucket, here: &BTreeSet<UserId>) -> UsageSources {
+    let mut report = UsageSources {
+        buckets: Vec::with_capacity(found.len()),
+        ..UsageSources::default()
+    };
+    let mut names = BucketNames::new(bucket);
+    // Only months are made of several rows, not next to each other.
+    let mut months: BTreeMap<(Arc<str>, UserId, UsageSource, Option<KeyId>), usize> = BTreeMap::new();
+    let mut keys: HashMap<KeyId, KeyUsage> = HashMap::new();
+    let mut users: HashMap<(UserId, UsageSource), UserSourceUsage> = HashMap::new();
+    for row in found {
+        let user_id = Some(row.user_id).filter(|id| here.contains(id));
+        report.grand_total += row.totals;
+        *report.by_source.entry(row.source).or_default() += row.totals;
+        users
+            .entry((row.user_id, row.source))
+            .or_insert_with(|| UserSourceUsage {
                 user_id,
-                user_name,
-                source,
-                key,
-                totals,
-                last_at,
-            } = row;
-            let user = shown(user_id);
-            report.grand_total += totals;
-            *report.by_source.entry(source).or_default() += totals;
-            let name = bucket.name(at);
-            let key_id = key.as_ref().map(|(id, _)| *id);
-            buckets
-                .entry((name.clone(), user_id, source, key_id))
-                .or_insert_with(|| SourceBucket {
-                    bucket: name,
-                    source,
-                    key: key.clone(),
-                    user_id: user,
-                    user_name: user_name.clone(),
-                    totals: UsageTotals::default(),
-                })
-                .totals += totals;
-            let by_user = users.entry((user_id, source)).or_insert_with(|| UserSourceUsage {
-                user_id: user,
-                user_name: user_name.clone(),
-                source,
+                user_name: Arc::clone(&row.user_name),
+                source: row.source,
                 totals: UsageTotals::default(),
+            })
+            .totals += row.totals;
+        if let Some((key_id, key_name)) = &row.key {
+            let by_key = keys.entry(*key_id).or_insert_with(|| KeyUsage {
+                key_id: *key_id,
+                key_name: Arc::clone(key_name),
+                user_id,
+                user_name: Arc::clone(&row.user_name),
+                totals: UsageTotals::default(),
+                last_used: row.last_at,
             });
-            by_user.totals += totals;
-            if let Some((key_id, key_name)) = key {
-                let by_key = keys.entry(key_id).or_insert_with(|| KeyUsage {
-                    key_id,
-                    key_name,
-                    user_id: user,
-                    user_name,
-                    totals: UsageTotals::default(),
-                    last_used: last_at,
-                });
-                by_key.totals += totals;
-                by_key.last_used = last_at.max(by_key.last_used);
+            by_key.totals += row.totals;
+            by_key.last_used = row.last_at.max(by_key.last_used);
+        }
+        let name = names.name(row.at);
+        if bucket == Bucket::Month {
+            let key_id = row.key.as_ref().map(|(id, _)| *id);
+            let index = *months
+                .entry((Arc::clone(&name), row.user_id, row.source, key_id))
+                .or_insert(report.buckets.len());
+            if let Some(known) = report.buckets.get_mut(index) {
+                known.totals += row.totals;
+                continue;
             }
         }
-        report.buckets = buckets.into_values().collect();
-        report.by_user_source = users.into_values().collect();
-        report.by_key = keys.into_values().collect();
-        report
-            .by_key
-            .sort_by_key(|key| std::cmp::Reverse((key.totals.total_tokens(), key.totals.requests)));
-        report.truncated = report.by_key.len() > MAX_KEYS;
-        report.by_key.truncate(MAX_KEYS);
-        Ok(report)
+        report.buckets.push(SourceBucket {
+            bucket: name,
+            source: row.source,
+            key: row.key,
+            user_id,
+            user_name: row.user_name,
+            totals: row.totals,
+        });
     }
+    if bucket == Bucket::Month {
+        let mut unordered: Vec<_> = report.buckets.into_iter().map(Some).collect();
+        report.buckets = months.into_values().filter_map(|n| unordered[n].take()).collect();
+    }
+    let mut users: Vec<_> = users.into_iter().collect();
+    users.sort_unstable_by_key(|(place, _)| *place);
+    report.by_user_source = users.into_iter().map(|(_, usage)| usage).collect();
+    report.by_key = keys.into_values().collect();
+    report
+        .by_key
+        .sort_unstable_by_key(|key| (Reverse((key.totals.total_tokens(), key.totals.requests)), key.key_id));
+    report.truncated = report.by_key.len() > MAX_KEYS;
+    report.by_key.truncate(MAX_KEYS);
+    report
 }

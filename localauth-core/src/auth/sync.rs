@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::from_millis(500);
 /// How old the last look at the store may be for a cached identity to count without asking.
 const FRESH: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// Single requests are kept at least so long: limits begin with those of the last hour, and what is written again after
+/// an outage must not count again.
+const SHORTEST_USAGE: Duration = Duration::from_hours(24);
 
 /// How far this process has followed the store.
 pub(super) struct Sync {
@@ -116,6 +119,7 @@ impl Inner {
             // Nothing that was read earlier is remembered: the newest epoch is where to begin.
             let newest = self.stores.users.latest_epoch().await?;
             self.load_shared_keys().await?;
+            self.load_house().await?;
             self.sync.epoch.fetch_max(newest.0, Ordering::AcqRel);
             self.sync.begun.store(true, Ordering::Release);
             return Ok(());
@@ -125,6 +129,9 @@ impl Inner {
             self.changed(user, epoch);
             if user == UserId::SHARED {
                 self.load_shared_keys().await?;
+            }
+            if user == UserId::HOUSE {
+                self.load_house().await?;
             }
             self.sync.epoch.fetch_max(epoch.0, Ordering::AcqRel);
         }
@@ -144,10 +151,20 @@ impl Inner {
                 stores.audit.sweep_audit(now - self.audit_retention).await,
             ),
             (
+                "usage",
+                stores
+                    .usage_sink
+                    .sweep_usage(now - self.usage_retention.max(SHORTEST_USAGE))
+                    .await,
+            ),
+            (
                 "attempts",
                 stores.attempts.sweep_attempts(now - super::attempts::LONGEST).await,
             ),
         ];
+        if let Err(error) = self.ledger.sweep(now).wait().await {
+            tracing::warn!(%error, "limits could not be tidied up");
+        }
         for (what, result) in swept {
             if let Err(error) = result {
                 tracing::warn!(%error, "{what} that are over could not be deleted");

@@ -237,6 +237,8 @@ pub(super) fn event(n: usize) -> UsageEvent {
         model: "llama".to_owned(),
         endpoint: "/v1/chat/completions".to_owned(),
         prompt_tokens: 1,
+        cached_tokens: 0,
+        cost_micros: 0,
         completion_tokens: 2,
         estimated: false,
     }

@@ -12,10 +12,14 @@
 //! | [`sessions`] | [`UserStore`], [`KeyStore`], [`SessionStore`] |
 //! | [`invites`] | [`UserStore`], [`InviteStore`] |
 //! | [`shared_keys`] | [`UserStore`], [`SharedKeyStore`] |
+//! | [`limits`] | [`UserStore`], [`LimitStore`] |
 //! | [`audit`] | [`AuditLog`] |
 //! | [`attempts`] | [`AttemptStore`] |
 //! | [`usage`] | [`UsageSink`], [`UsageReader`] |
 //! | [`settings`] | [`SettingStore`] |
+//!
+//! A [`Ledger`](crate::Ledger) is no store, and has a contract by itself: [`ledger`], or
+//! [`ledger_contract!`](crate::ledger_contract).
 //!
 //! What makes a store returns something that derefs to one: an `Arc`, a `Box`, or a guard that cleans up when dropped.
 //!
@@ -57,11 +61,14 @@
 mod rules;
 mod crowd;
 mod fixture;
+mod lists;
 
 pub mod attempts;
 pub mod audit;
 pub mod invites;
 pub mod keys;
+pub mod ledger;
+pub mod limits;
 pub mod sessions;
 pub mod settings;
 pub mod shared_keys;
@@ -73,8 +80,8 @@ use std::ops::Deref;
 use crate::store::Store;
 #[cfg(doc)]
 use crate::store::{
-    AttemptStore, AuditLog, InviteStore, KeyStore, SessionStore, SettingStore, SharedKeyStore, UsageReader, UsageSink,
-    UserStore,
+    AttemptStore, AuditLog, InviteStore, KeyStore, LimitStore, SessionStore, SettingStore, SharedKeyStore, UsageReader,
+    UsageSink, UserStore,
 };
 
 /// Checks every rule, each on a store made by `make`. Panics with the names of the rules that are broken.
@@ -89,6 +96,7 @@ where
     crate::__contract_sessions!(__contract_check report make);
     crate::__contract_invites!(__contract_check report make);
     crate::__contract_shared_keys!(__contract_check report make);
+    crate::__contract_limits!(__contract_check report make);
     crate::__contract_audit!(__contract_check report make);
     crate::__contract_attempts!(__contract_check report make);
     crate::__contract_usage!(__contract_check report make);

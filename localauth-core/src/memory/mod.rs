@@ -12,12 +12,16 @@ mod attempts;
 mod audit;
 mod invites;
 mod keys;
+mod limits;
 mod sessions;
 mod settings;
 mod shared_keys;
+mod spool;
 mod tables;
 mod usage;
 mod users;
+
+pub use spool::MemorySpool;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

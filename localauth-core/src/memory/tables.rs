@@ -1,6 +1,7 @@
 //! What a memory store holds.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
@@ -8,16 +9,21 @@ use crate::external::ExternalIdentity;
 use crate::id::{AuditId, Epoch, InviteId, KeyId, RequestId, SessionId, UserId};
 use crate::invite::Invite;
 use crate::key::{ApiKey, PublicId};
+use crate::limit::HouseRules;
 use crate::session::Session;
 use crate::shared_key::SharedKey;
+use crate::store::UserLimits;
 use crate::usage::{UsageSource, UsageTotals};
 use crate::user::{Email, Role, Status, User};
 
 /// What usage is told apart by: hour, user, source, key and model.
-pub(super) type UsageKey = (Timestamp, UserId, UsageSource, Option<KeyId>, String);
+pub(super) type UsageKey = (Timestamp, UserId, UsageSource, Option<KeyId>, Arc<str>);
+
+/// Whose a request was: user, key and model.
+pub(super) type Asker = (UserId, Option<KeyId>, String);
 
 /// What somebody or something was called, and when that was.
-pub(super) type Named = (Timestamp, String);
+pub(super) type Named = (Timestamp, Arc<str>);
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -36,11 +42,16 @@ pub(super) struct Tables {
     pub(super) sessions: HashMap<SessionId, Session>,
     pub(super) invites: HashMap<InviteId, Invite>,
     pub(super) shared_keys: Vec<SharedKey>,
+    pub(super) limits: HashMap<UserId, UserLimits>,
+    /// The house rules, and when they were last changed.
+    pub(super) house: (HouseRules, Epoch),
     pub(super) audit: BTreeMap<AuditId, AuditEvent>,
     pub(super) attempts: HashMap<String, Vec<Timestamp>>,
     /// Those of late: ids begin with the time, and nothing old is told twice.
     pub(super) requests: BTreeSet<RequestId>,
     pub(super) usage: BTreeMap<UsageKey, (UsageTotals, Timestamp)>,
+    /// Requests of late, one by one.
+    pub(super) recent: Vec<(Timestamp, Asker, UsageTotals)>,
     pub(super) user_names: HashMap<UserId, Named>,
     pub(super) key_names: HashMap<KeyId, Named>,
     pub(super) settings: HashMap<String, String>,
@@ -95,6 +106,7 @@ impl Tables {
         let user = self.users.remove(&id)?;
         self.user_by_email.remove(&user.email);
         self.user_by_epoch.remove(&user.epoch);
+        self.limits.remove(&id);
         self.identities.retain(|_, (owner, _)| *owner != id);
         self.keys.retain(|_, key| key.user_id != id);
         self.forget_ended_keys();

@@ -15,7 +15,7 @@ use crate::error::Denial;
 use crate::feature::FeatureRegistry;
 use crate::identity::Identity;
 
-pub use openai::openai_routes;
+pub use openai::{openai_routes, owned_responses};
 pub use path::is_plain_path;
 
 /// Who may pass a route.
@@ -145,6 +145,13 @@ impl RouteTableBuilder {
     /// Declares a route for administrators.
     pub fn admin(self, method: Method, pattern: impl Into<Cow<'static, str>>) -> Self {
         self.route(method, pattern, Access::Admin)
+    }
+
+    /// Declares a route anew: what was declared for this method and pattern before does not hold.
+    pub fn redeclare(mut self, method: Method, pattern: impl Into<Cow<'static, str>>, access: Access) -> Self {
+        let pattern = pattern.into();
+        self.0.retain(|rule| rule.method != method || rule.pattern != pattern);
+        self.route(method, pattern, access)
     }
 
     /// What was declared so far: for a test that walks every route, and to print them.

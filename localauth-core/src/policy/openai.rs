@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::RouteTableBuilder;
+use super::{Access, RouteTableBuilder};
 
 /// Routes that ask a model for work: path below `/v1`, feature, and whether it is answered without the `/v1` too.
 const WORK: &[(&str, &str, bool)] = &[
@@ -54,8 +54,8 @@ pub fn openai_routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .admin(Method::POST, "/re_isq")
         .admin(Method::GET, "/v1/system/{*rest}")
         .admin(Method::POST, "/v1/system/{*rest}")
-        // Answers that a model server stores belong to whoever asked for them. Until owners are kept, nobody but an
-        // administrator reads them.
+        // Answers that a model server stores belong to whoever asked for them. Where no owners are kept, nobody but an
+        // administrator reads them; see `owned_responses`.
         .admin(Method::GET, "/v1/responses/{id}")
         .admin(Method::DELETE, "/v1/responses/{id}")
         .admin(Method::POST, "/v1/responses/{id}/cancel");
@@ -66,4 +66,30 @@ pub fn openai_routes(table: RouteTableBuilder) -> RouteTableBuilder {
         }
     }
     table
+}
+
+/// Opens stored responses to those who may chat. **Only where something behind the table holds each to its owner**, as
+/// [`Owners`](crate::Owners) does: the table knows no owners.
+///
+/// ```
+/// use http::Method;
+/// use localauth_core::FeatureRegistry;
+/// use localauth_core::policy::{Access, RouteTable, openai_routes, owned_responses};
+///
+/// let (method, path) = (Method::GET, "/v1/responses/resp_1");
+/// let table = openai_routes(RouteTable::builder());
+/// let closed = table.clone().build(&FeatureRegistry::preset())?;
+/// assert_eq!(closed.find(&method, path).map(|rule| rule.access()), Some(&Access::Admin));
+///
+/// let open = owned_responses(table).build(&FeatureRegistry::preset())?;
+/// assert_eq!(open.find(&method, path).map(|rule| rule.access()), Some(&Access::Feature("chat".into())));
+/// # Ok::<(), localauth_core::policy::RouteTableError>(())
+/// ```
+pub fn owned_responses(table: RouteTableBuilder) -> RouteTableBuilder {
+    let chat = || Access::Feature("chat".into());
+    table
+        .redeclare(Method::GET, "/v1/responses/{id}", chat())
+        .redeclare(Method::DELETE, "/v1/responses/{id}", chat())
+        // Asks no model for work, so it is neither counted nor made to wait.
+        .redeclare(Method::POST, "/v1/responses/{id}/cancel", Access::SignedIn)
 }

@@ -17,9 +17,11 @@ mod attempts;
 mod audit;
 mod invites;
 mod keys;
+mod limits;
 mod sessions;
 mod settings;
 mod shared_keys;
+mod spool;
 mod usage;
 mod users;
 
@@ -29,9 +31,11 @@ pub use attempts::AttemptStore;
 pub use audit::AuditLog;
 pub use invites::{InviteStore, RevokeInvite};
 pub use keys::{InsertKey, KeyStore};
+pub use limits::{LimitStore, PutLimit, ReplaceHouseRules, UserLimits};
 pub use sessions::SessionStore;
 pub use settings::SettingStore;
 pub use shared_keys::SharedKeyStore;
+pub use spool::{SpoolBatch, SpoolDepth, SpoolError, SpoolPosition, UsageSpool};
 pub use usage::{UsageReader, UsageSink};
 pub use users::{Admission, ChangeUser, FirstUser, InsertUser, InviteClaim, LinkIdentity, UserQuery, UserStore};
 
@@ -42,6 +46,7 @@ pub trait Store:
     + SessionStore
     + InviteStore
     + SharedKeyStore
+    + LimitStore
     + AuditLog
     + AttemptStore
     + UsageSink
@@ -56,6 +61,7 @@ impl<T> Store for T where
         + SessionStore
         + InviteStore
         + SharedKeyStore
+        + LimitStore
         + AuditLog
         + AttemptStore
         + UsageSink
@@ -66,8 +72,9 @@ impl<T> Store for T where
 
 /// The stores that [`Auth`](crate::Auth) works with: each may be another one.
 ///
-/// [`UserStore`], [`KeyStore`], [`SessionStore`] and [`InviteStore`] must speak of the same users, so that a key's owner
-/// is found with the key, an invite is consumed with the registration, and both go when the user does. The others are
+/// [`UserStore`], [`KeyStore`], [`SessionStore`], [`InviteStore`] and [`LimitStore`] must speak of the same users, so that a key's owner
+/// is found with the key, an invite is consumed with the registration, a limit moves its user's epoch, and all go when the
+/// user does. The others are
 /// independent; [`SharedKeyStore`] may be too, but then gives out epochs of its own only when [`UserStore`] tells of
 /// them.
 #[derive(Clone)]
@@ -82,6 +89,8 @@ pub struct Stores {
     pub invites: Arc<dyn InviteStore>,
     /// Shared keys of the run time.
     pub shared_keys: Arc<dyn SharedKeyStore>,
+    /// Limits of users, and the house rules.
+    pub limits: Arc<dyn LimitStore>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
     /// Attempts to sign in.
@@ -104,6 +113,7 @@ impl Stores {
             sessions: store.clone(),
             invites: store.clone(),
             shared_keys: store.clone(),
+            limits: store.clone(),
             audit: store.clone(),
             attempts: store.clone(),
             usage_sink: store.clone(),

@@ -1,4 +1,5 @@
-//! The epochs of those who are no users: deleted ones, and the synthetic administrator, whose id is nil.
+//! The epochs of those who are no users: deleted ones, the synthetic administrator, whose id is nil, and the house
+//! rules, whose is 1.
 
 use sea_orm::entity::prelude::*;
 

@@ -8,19 +8,20 @@ pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod departed;
 pub(crate) mod epoch;
+pub(crate) mod house;
 pub(crate) mod identity;
 pub(crate) mod invite;
 pub(crate) mod key;
+pub(crate) mod limit_counter;
+pub(crate) mod limit_hold;
+pub(crate) mod limit_node;
+pub(crate) mod limit_slot;
 mod redacted;
 pub(crate) mod session;
 pub(crate) mod setting;
 pub(crate) mod shared_key;
-#[expect(clippy::struct_field_names, reason = "a model of ours is also called one by sea-orm")]
-pub(crate) mod usage_event;
-pub(crate) mod usage_label;
-pub(crate) mod usage_name;
-#[expect(clippy::struct_field_names, reason = "a model of ours is also called one by sea-orm")]
-pub(crate) mod usage_rollup;
 pub(crate) mod user;
+#[expect(clippy::struct_field_names, reason = "a model of ours is also called one by sea-orm")]
+pub(crate) mod user_limit;
 
 pub(crate) use redacted::{DigestBytes, PasswordText, digest_columns, stored_digest, stored_digest_or_none};

@@ -34,6 +34,8 @@ pub(crate) struct Model {
     pub(crate) sign_in_epoch: i64,
     /// [`search_text`].
     pub(crate) search: String,
+    /// The tier the user was put into.
+    pub(crate) tier: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -42,6 +44,8 @@ pub(crate) enum Relation {
     Key,
     #[sea_orm(has_many = "super::identity::Entity")]
     Identity,
+    #[sea_orm(has_many = "super::user_limit::Entity")]
+    Limit,
 }
 
 impl Related<super::key::Entity> for Entity {
@@ -53,6 +57,12 @@ impl Related<super::key::Entity> for Entity {
 impl Related<super::identity::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Identity.def()
+    }
+}
+
+impl Related<super::user_limit::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Limit.def()
     }
 }
 
@@ -114,6 +124,7 @@ pub(crate) fn to_row(user: &User) -> Result<ActiveModel, Failure> {
         epoch: Set(epoch::to_column(user.epoch)),
         sign_in_epoch: Set(epoch::to_column(user.sign_in_epoch)),
         search: Set(search_text(user.email.as_str(), &user.name)),
+        tier: Set(None),
     })
 }
 

@@ -114,20 +114,24 @@ fn tables(backend: DbBackend) -> [TableCreateStatement; 9] {
             .col(ColumnDef::new("id").integer().not_null().auto_increment().primary_key())
             .col(text("text").unique_key())
             .take(),
-        Table::create()
-            .table("localauth_usage_name")
-            .col(ColumnDef::new("kind").small_integer().not_null())
-            .col(uuid(backend, "id"))
-            .col(text("name"))
-            .col(number("seen_at"))
-            .primary_key(Index::create().col("kind").col("id"))
-            .take(),
+        usage_name(backend),
         usage_event(backend),
         usage_rollup(backend),
     ]
 }
 
-fn usage_event(backend: DbBackend) -> TableCreateStatement {
+pub(super) fn usage_name(backend: DbBackend) -> TableCreateStatement {
+    Table::create()
+        .table("localauth_usage_name")
+        .col(ColumnDef::new("kind").small_integer().not_null())
+        .col(uuid(backend, "id"))
+        .col(text("name"))
+        .col(number("seen_at"))
+        .primary_key(Index::create().col("kind").col("id"))
+        .take()
+}
+
+pub(super) fn usage_event(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table("localauth_usage_event")
         .col(uuid(backend, "request_id").primary_key())
@@ -143,7 +147,7 @@ fn usage_event(backend: DbBackend) -> TableCreateStatement {
         .take()
 }
 
-fn usage_rollup(backend: DbBackend) -> TableCreateStatement {
+pub(super) fn usage_rollup(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table("localauth_usage_rollup")
         .col(ColumnDef::new("grain").small_integer().not_null())
@@ -194,10 +198,16 @@ fn indexes() -> [IndexCreateStatement; 5] {
         index("localauth_key_user", "localauth_key", &["user_id"]),
         index("localauth_session_user", "localauth_session", &["user_id"]),
         index("localauth_session_expires", "localauth_session", &["expires_at"]),
-        index(
-            "localauth_usage_rollup_user",
-            "localauth_usage_rollup",
-            &["user_id", "grain", "at"],
-        ),
+        usage_rollup_user(),
     ]
+}
+
+pub(super) fn usage_rollup_user() -> IndexCreateStatement {
+    Index::create()
+        .name("localauth_usage_rollup_user")
+        .table("localauth_usage_rollup")
+        .col("user_id")
+        .col("grain")
+        .col("at")
+        .take()
 }

@@ -10,6 +10,16 @@ mod m0001_first;
     reason = "`async_trait` wants them as sea-orm-migration wrote them"
 )]
 mod m0002_accounts;
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "`async_trait` wants them as sea-orm-migration wrote them"
+)]
+mod m0003_usage;
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "`async_trait` wants them as sea-orm-migration wrote them"
+)]
+mod m0004_limits;
 mod types;
 
 use sea_orm::DynIden;
@@ -24,7 +34,12 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::Migration), Box::new(m0002_accounts::Migration)]
+        vec![
+            Box::new(m0001_first::Migration),
+            Box::new(m0002_accounts::Migration),
+            Box::new(m0003_usage::Migration),
+            Box::new(m0004_limits::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

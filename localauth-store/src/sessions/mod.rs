@@ -176,7 +176,7 @@ impl SessionStore for SqlStore {
             let swept = Entity::delete_many().filter(over).exec(&transaction).await?;
             departed::Entity::delete_many()
                 .filter(departed::Column::At.lt(now.as_millis().saturating_sub(TELL_OF_DEPARTED)))
-                .filter(departed::Column::Id.ne(UserId::SHARED.as_uuid()))
+                .filter(departed::Column::Id.is_not_in([UserId::SHARED, UserId::HOUSE].map(|id| id.as_uuid())))
                 .exec(&transaction)
                 .await?;
             transaction.commit().await?;

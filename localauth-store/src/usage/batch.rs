@@ -1,189 +1,144 @@
-//! A batch of events as rows, added up before the database hears of it.
+//! A batch of events, added up before the database hears of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use localauth_core::{Grain, UsageEvent};
-use sea_orm::ActiveValue::Set;
-use sea_orm::prelude::Uuid;
+use localauth_core::{Grain, UsageEvent, UsageTotals};
 
-use crate::entity::{usage_event, usage_name, usage_rollup};
-use crate::error::Failure;
-use crate::text;
+use super::numbers::Finder;
+use super::row::{Event, NO_KEY, PageId, Place, Rollup, count, floor, grain_to_column, source_to_column};
 
-/// A request as its row has it.
-#[derive(Clone)]
-pub(super) struct Event {
-    pub(super) request_id: Uuid,
-    at: i64,
-    user_id: Uuid,
-    user_name: String,
-    key: Option<(Uuid, String)>,
-    source: &'static str,
-    model: String,
-    endpoint: String,
-    prompt_tokens: i64,
-    completion_tokens: i64,
-    estimated: bool,
-}
-
-/// Counts beyond the column's range are its greatest number.
-fn count(tokens: u64) -> i64 {
-    i64::try_from(tokens).unwrap_or(i64::MAX)
-}
-
-impl From<&UsageEvent> for Event {
-    fn from(event: &UsageEvent) -> Self {
-        Self {
-            request_id: event.request_id.as_uuid(),
-            at: event.at.as_millis(),
-            user_id: event.user_id.as_uuid(),
-            user_name: text::label(&event.user_name).into_owned(),
-            key: event
-                .key
-                .as_ref()
-                .map(|(id, name)| (id.as_uuid(), text::label(name).into_owned())),
-            source: event.source.as_str(),
-            model: text::label(&event.model).into_owned(),
-            endpoint: text::label(&event.endpoint).into_owned(),
-            prompt_tokens: count(event.prompt_tokens),
-            completion_tokens: count(event.completion_tokens),
-            estimated: event.estimated,
-        }
-    }
-}
-
-/// The events of a batch, the first of each request, in the order of their ids.
+/// The events of a batch, the first of each request, in the order of their ids. `None` when something has no number.
 ///
 /// Every table is written in an order that all writers share, so that no two of them wait for each other.
-pub(super) fn distinct(events: &[UsageEvent]) -> Vec<Event> {
-    let mut seen = HashSet::new();
-    let mut rows: Vec<Event> = events
+pub(super) fn distinct(events: &[UsageEvent], finder: &Finder<'_>) -> Option<Vec<Event>> {
+    let mut rows = events
         .iter()
-        .filter(|e| seen.insert(e.request_id))
-        .map(Event::from)
-        .collect();
-    rows.sort_unstable_by_key(|row| row.request_id);
-    rows
+        .map(|event| row(event, finder))
+        .collect::<Option<Vec<Event>>>()?;
+    // Stable, so that the first of each stays the first; and nearly always they are in this order already.
+    rows.sort_by_key(|row| row.request_id);
+    rows.dedup_by_key(|row| row.request_id);
+    Some(rows)
 }
 
-/// The texts that must have a number first.
-pub(super) fn labels(events: &[Event]) -> BTreeSet<String> {
-    events
-        .iter()
-        .flat_map(|e| [e.model.clone(), e.endpoint.clone()])
-        .collect()
-}
-
-/// The numbers of labels.
-pub(super) type LabelIds = HashMap<String, i32>;
-
-fn id_of(labels: &LabelIds, text: &str) -> Result<i32, Failure> {
-    labels
-        .get(text)
-        .copied()
-        .ok_or(Failure::Broken("a label of usage has no number"))
-}
-
-pub(super) fn event_row(event: &Event, labels: &LabelIds) -> Result<usage_event::ActiveModel, Failure> {
-    Ok(usage_event::ActiveModel {
-        request_id: Set(event.request_id),
-        at: Set(event.at),
-        user_id: Set(event.user_id),
-        key_id: Set(event.key.as_ref().map(|(id, _)| *id)),
-        model_id: Set(id_of(labels, &event.model)?),
-        endpoint_id: Set(id_of(labels, &event.endpoint)?),
-        source: Set(event.source.to_owned()),
-        prompt_tokens: Set(event.prompt_tokens),
-        completion_tokens: Set(event.completion_tokens),
-        estimated: Set(event.estimated),
+fn row(event: &UsageEvent, finder: &Finder<'_>) -> Option<Event> {
+    let (key, key_label) = match &event.key {
+        Some((id, name)) => (finder.party(&id.as_uuid())?, finder.label(name)?),
+        None => (NO_KEY, 0),
+    };
+    Some(Event {
+        request_id: event.request_id.as_uuid(),
+        at: event.at.as_millis(),
+        user: finder.party(&event.user_id.as_uuid())?,
+        key,
+        model: finder.label(&event.model)?,
+        endpoint: finder.label(&event.endpoint)?,
+        source: source_to_column(event.source),
+        user_label: finder.label(&event.user_name)?,
+        key_label,
+        prompt_tokens: count(event.prompt_tokens),
+        cached_tokens: count(event.cached_tokens),
+        completion_tokens: count(event.completion_tokens),
+        cost_micros: count(event.cost_micros),
+        estimated: event.estimated,
     })
 }
 
-/// The latest name of each user and key, in the order of the table's key.
-pub(super) fn name_rows(events: &[Event]) -> Vec<usage_name::ActiveModel> {
-    let mut latest: BTreeMap<(i16, Uuid), (i64, &str)> = BTreeMap::new();
-    for event in events {
-        let user = Some((usage_name::USER, event.user_id, event.user_name.as_str()));
-        let key = event
-            .key
-            .as_ref()
-            .map(|(id, name)| (usage_name::KEY, *id, name.as_str()));
-        for (kind, id, name) in user.into_iter().chain(key) {
-            let entry = latest.entry((kind, id)).or_insert((event.at, name));
-            if entry.0 < event.at {
-                *entry = (event.at, name);
-            }
-        }
-    }
-    latest
-        .into_iter()
-        .map(|((kind, id), (seen_at, name))| usage_name::ActiveModel {
-            kind: Set(kind),
-            id: Set(id),
-            name: Set(name.to_owned()),
-            seen_at: Set(seen_at),
-        })
-        .collect()
-}
-
-/// What a roll-up is told apart by, in the order of the table's key.
-type Place = (i16, i64, Uuid, Uuid, i32, i32, &'static str);
-
-#[derive(Default)]
-struct Sums {
-    prompt_tokens: i64,
-    completion_tokens: i64,
-    requests: i64,
-    estimated_requests: i64,
-    last_at: Option<i64>,
-}
-
-/// The sums of each hour's and each day's row, in the order of the table's key.
-pub(super) fn rollup_rows(events: &[Event], labels: &LabelIds) -> Result<Vec<usage_rollup::ActiveModel>, Failure> {
-    let mut rows: BTreeMap<Place, Sums> = BTreeMap::new();
-    for event in events {
-        let key_id = event.key.as_ref().map_or(Uuid::nil(), |(id, _)| *id);
-        let (model, endpoint) = (id_of(labels, &event.model)?, id_of(labels, &event.endpoint)?);
-        for grain in [Grain::Hour, Grain::Day] {
-            let place = (
-                usage_rollup::grain_to_column(grain),
-                floor(event.at, grain),
-                event.user_id,
-                key_id,
-                model,
-                endpoint,
-                event.source,
-            );
-            let sums = rows.entry(place).or_default();
-            sums.prompt_tokens = sums.prompt_tokens.saturating_add(event.prompt_tokens);
-            sums.completion_tokens = sums.completion_tokens.saturating_add(event.completion_tokens);
-            sums.requests += 1;
-            sums.estimated_requests += i64::from(event.estimated);
-            sums.last_at = sums.last_at.max(Some(event.at));
-        }
-    }
-    Ok(rows
-        .into_iter()
-        .map(
-            |((grain, at, user_id, key_id, model_id, endpoint_id, source), sums)| usage_rollup::ActiveModel {
-                grain: Set(grain),
-                at: Set(at),
-                user_id: Set(user_id),
-                key_id: Set(key_id),
-                model_id: Set(model_id),
-                endpoint_id: Set(endpoint_id),
-                source: Set(source.to_owned()),
-                prompt_tokens: Set(sums.prompt_tokens),
-                completion_tokens: Set(sums.completion_tokens),
-                requests: Set(sums.requests),
-                estimated_requests: Set(sums.estimated_requests),
-                last_at: Set(sums.last_at.unwrap_or(at)),
+impl Rollup {
+    /// Nothing yet, at this place.
+    const fn empty(place: Place) -> Self {
+        Self {
+            place,
+            user_label: 0,
+            key_label: 0,
+            totals: UsageTotals {
+                prompt_tokens: 0,
+                cached_tokens: 0,
+                completion_tokens: 0,
+                cost_micros: 0,
+                requests: 0,
+                estimated_requests: 0,
             },
-        )
-        .collect())
+            last_at: i64::MIN,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.totals += other.totals;
+        if self.last_at < other.last_at {
+            self.last_at = other.last_at;
+            self.user_label = other.user_label;
+            self.key_label = other.key_label;
+        }
+    }
 }
 
-/// The beginning of the hour or day; of the first one there is, its first whole one.
-fn floor(at: i64, grain: Grain) -> i64 {
-    at.div_euclid(grain.millis()).saturating_mul(grain.millis())
+impl From<&Event> for Rollup {
+    /// The hour's share.
+    fn from(event: &Event) -> Self {
+        Self {
+            place: Place {
+                grain: grain_to_column(Grain::Hour),
+                at: floor(event.at, Grain::Hour),
+                user: event.user,
+                model: event.model,
+                key: event.key,
+                source: event.source,
+            },
+            user_label: event.user_label,
+            key_label: event.key_label,
+            totals: UsageTotals {
+                prompt_tokens: event.prompt_tokens.unsigned_abs(),
+                cached_tokens: event.cached_tokens.unsigned_abs(),
+                completion_tokens: event.completion_tokens.unsigned_abs(),
+                cost_micros: event.cost_micros.unsigned_abs(),
+                requests: 1,
+                estimated_requests: u64::from(event.estimated),
+            },
+            last_at: event.at,
+        }
+    }
+}
+
+/// What the events add to each hour's and each day's row, in the order of the table's key.
+pub(super) fn add_up(events: &[Event]) -> Vec<Rollup> {
+    let mut hours: HashMap<Place, Rollup> = HashMap::with_capacity(events.len() / 2);
+    for event in events {
+        let share = Rollup::from(event);
+        hours
+            .entry(share.place)
+            .or_insert_with(|| Rollup::empty(share.place))
+            .add(&share);
+    }
+    let mut days: HashMap<Place, Rollup> = HashMap::with_capacity(hours.len());
+    for hour in hours.values() {
+        let place = Place {
+            grain: grain_to_column(Grain::Day),
+            at: floor(hour.place.at, Grain::Day),
+            ..hour.place
+        };
+        days.entry(place).or_insert_with(|| Rollup::empty(place)).add(hour);
+    }
+    let mut rows: Vec<Rollup> = hours.into_values().chain(days.into_values()).collect();
+    rows.sort_unstable_by_key(|row| row.place);
+    rows
+}
+
+/// The pages that the rows are of, in the order of the table's key.
+pub(super) fn pages(rows: &[Rollup]) -> BTreeSet<PageId> {
+    rows.iter().map(|row| (row.place.grain, row.place.at)).collect()
+}
+
+/// The rows together with the versions of their pages, which are in the same order.
+pub(super) fn versioned<'a>(
+    rows: &'a [Rollup],
+    pages: &'a BTreeSet<PageId>,
+    versions: &'a [i64],
+) -> impl Iterator<Item = (&'a Rollup, i64)> {
+    let mut pages = pages.iter().zip(versions).peekable();
+    rows.iter().filter_map(move |row| {
+        let page = (row.place.grain, row.place.at);
+        while pages.next_if(|(next, _)| **next < page).is_some() {}
+        pages.peek().map(|(_, version)| (row, **version))
+    })
 }

@@ -330,7 +330,7 @@ pub(crate) async fn usage_is_told_apart_by_source_and_key(store: &SqlStore) {
         .iter()
         .map(|row| (row.at, row.source, row.key.clone(), row.totals.requests, row.last_at))
         .collect();
-    let named = Some((key.id, "key at 24".to_owned()));
+    let named = Some((key.id, "key at 24".into()));
     assert_eq!(
         told,
         [
@@ -342,7 +342,10 @@ pub(crate) async fn usage_is_told_apart_by_source_and_key(store: &SqlStore) {
             (hour(24), UsageSource::Legacy, None, 1, hour(24)),
         ]
     );
-    assert!(rows.iter().all(|row| row.user_name == "ada" && row.user_id == user.id));
+    assert!(
+        rows.iter()
+            .all(|row| &*row.user_name == "ada" && row.user_id == user.id)
+    );
     assert_eq!(
         rows[0].totals.prompt_tokens,
         u64::MAX - 1,

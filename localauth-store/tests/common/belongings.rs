@@ -1,8 +1,8 @@
 //! What goes with whom, and who hears of it.
 
 use localauth_core::{
-    AuditActor, ChangeUser, ExternalIdentity, InviteStore as _, KeyStore as _, LinkIdentity, NewUser, Provider, Role,
-    SessionStore as _, UserId, UserStore as _,
+    AuditActor, ChangeUser, Epoch, ExternalIdentity, HouseRules, InviteStore as _, KeyStore as _, LimitStore as _,
+    LinkIdentity, NewUser, Provider, ReplaceHouseRules, Role, SessionStore as _, UserId, UserStore as _,
 };
 use localauth_store::SqlStore;
 
@@ -99,15 +99,26 @@ pub(crate) async fn the_departed_are_told_of_for_a_day(store: &SqlStore) {
         panic!("not deleted")
     };
     let shared = store.end_sessions(UserId::SHARED, None).await.unwrap().unwrap();
-    let all = [(ada.id, ada.epoch), (bob.id, gone), (UserId::SHARED, shared)];
-    let everything = async || store.changes_since(localauth_core::Epoch::default()).await.unwrap();
+    let rules = store
+        .replace_house_rules(&HouseRules::default(), Epoch::default())
+        .await;
+    let ReplaceHouseRules::Replaced(house) = rules.unwrap() else {
+        panic!("not replaced")
+    };
+    let all = [
+        (ada.id, ada.epoch),
+        (bob.id, gone),
+        (UserId::SHARED, shared),
+        (UserId::HOUSE, house),
+    ];
+    let everything = async || store.changes_since(Epoch::default()).await.unwrap();
     assert_eq!(everything().await, all);
     store.sweep_sessions(at(DAY)).await.unwrap();
     assert_eq!(everything().await, all);
     store.sweep_sessions(at(DAY + 1)).await.unwrap();
-    assert_eq!(everything().await, [all[0], all[2]]);
+    assert_eq!(everything().await, [all[0], all[2], all[3]]);
     let shared = store.end_sessions(UserId::SHARED, None).await.unwrap().unwrap();
-    assert_eq!(everything().await, [all[0], (UserId::SHARED, shared)]);
+    assert_eq!(everything().await, [all[0], all[3], (UserId::SHARED, shared)]);
 }
 
 pub(crate) async fn sessions_go_with_their_key(store: &SqlStore) {

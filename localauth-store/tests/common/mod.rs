@@ -14,6 +14,7 @@ use localauth_store::SqlStore;
 pub(crate) mod accounts;
 pub(crate) mod belongings;
 pub(crate) mod crowd;
+pub(crate) mod ledger;
 pub(crate) mod shared;
 pub(crate) mod upgrade;
 
@@ -51,6 +52,7 @@ macro_rules! store_tests {
             crowd::rotations_follow_each_other,
             crowd::the_last_way_in_stays,
             crowd::nobody_gets_in_the_way_of_a_deletion,
+            ledger::what_was_posted_is_written_after_a_drop,
         }
     };
 }
@@ -202,7 +204,9 @@ pub(crate) fn event(user: &User) -> UsageEvent {
         model: "llama".to_owned(),
         endpoint: "/v1/chat/completions".to_owned(),
         prompt_tokens: 3,
+        cached_tokens: 2,
         completion_tokens: 4,
+        cost_micros: 7,
         estimated: false,
     }
 }

@@ -56,7 +56,11 @@ pub(crate) async fn migrations_go_down_and_up_again(url: String, tables: impl As
         let store = localauth_store::connect(&url).await.unwrap();
         assert_eq!(all_users(&store).await.len(), 1);
         store.close().await;
-        assert_eq!(tables().await.len(), 16, "fifteen tables, and that of the migrations");
+        assert_eq!(
+            tables().await.len(),
+            23,
+            "twenty-two tables, and that of the migrations"
+        );
 
         localauth_store::ConnectOptions::new(&url).uninstall().await.unwrap();
         assert_eq!(tables().await, Vec::<String>::new());
@@ -152,7 +156,7 @@ pub(crate) async fn what_belongs_to_a_user_goes_with_them(store: &SqlStore, sql:
     let invites = store.list_invites().await.unwrap();
     assert_eq!(invites.len(), 1);
     assert_eq!((invites[0].created_by, invites[0].used_by), (bob.id, None));
-    assert_eq!(store.usage(ALL).await.unwrap()[0].user_name, "ada");
+    assert_eq!(&*store.usage(ALL).await.unwrap()[0].user_name, "ada");
 
     let key = add_key(store, bob.id, 6).await;
     let mut from_key = new_session(bob.id, 7);

@@ -74,7 +74,7 @@ pub(crate) async fn what_an_older_version_stored_is_there(
         grain: Grain::Day,
     };
     let rows = store.usage_by_source(usage).await.unwrap();
-    assert_eq!(rows[0].key, Some((key.id, "laptop".to_owned())));
+    assert_eq!(rows[0].key, Some((key.id, "laptop".into())));
     assert_eq!(rows[0].totals.total_tokens(), 7);
     assert_eq!(store.setting_or_insert("fingerprint", "f2").await.unwrap(), "f1");
 

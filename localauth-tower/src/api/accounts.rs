@@ -123,7 +123,7 @@ pub(crate) async fn login(
         _ => return Err(ApiError::bad("email and password are required")),
     };
     let signed_in = api.auth.sign_in(&email, password, &asker.caller).await?;
-    let user = UserView::of(&api.auth, &signed_in.user);
+    let user = UserView::of(&api.auth, &signed_in.user).await?;
     Ok(with_session(
         Json(SignedInView { user }).into_response(),
         &signed_in,
@@ -158,7 +158,7 @@ pub(crate) async fn token_login(
     } else {
         let user = api.auth.find_user(id).await?;
         let user = user.ok_or(localauth_core::Denial::InvalidApiKey)?;
-        let mut view = UserView::of(&api.auth, &user);
+        let mut view = UserView::of(&api.auth, &user).await?;
         for (feature, on) in &mut view.permissions {
             *on = *on && signed_in.identity.may(feature);
         }

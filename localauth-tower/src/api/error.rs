@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri, header};
 use localauth_core::{
     AddUserError, AttemptError, ChangePasswordError, CreateInviteError, Denial, EntropyError, ImpersonateError,
-    KeyError, ManageError, PasswordError, PasswordRejection, RegisterError, SharedKeysError, SignInError, StoreError,
+    KeyError, LimitError, ManageError, PasswordError, PasswordRejection, RegisterError, SharedKeysError, SignInError,
+    StoreError,
 };
 use serde_json::json;
 
@@ -36,6 +37,10 @@ impl ApiError {
 
     pub(crate) fn missing(text: impl Into<String>) -> Self {
         Self::Said(StatusCode::NOT_FOUND, text.into())
+    }
+
+    pub(crate) fn conflict(text: impl Into<String>) -> Self {
+        Self::Said(StatusCode::CONFLICT, text.into())
     }
 
     pub(crate) fn forbidden(text: impl Into<String>) -> Self {
@@ -233,6 +238,22 @@ impl From<KeyError> for ApiError {
             KeyError::Exceeds(_) => Self::forbidden(error.to_string()),
             KeyError::Store(error) => Self::Store(error),
             KeyError::Entropy(error) => error.into(),
+            other => Self::bad(other.to_string()),
+        }
+    }
+}
+
+impl From<LimitError> for ApiError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::NoSuchUser | LimitError::NoSuchLimit => Self::missing(error.to_string()),
+            LimitError::TierInUse(_)
+            | LimitError::TierHasKeys(..)
+            | LimitError::TierIsDefault(_)
+            | LimitError::Outdated => Self::conflict(error.to_string()),
+            LimitError::Denied(denial) => Self::Denied(denial),
+            LimitError::Store(error) => Self::Store(error),
+            LimitError::Entropy(error) => error.into(),
             other => Self::bad(other.to_string()),
         }
     }

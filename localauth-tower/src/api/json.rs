@@ -3,9 +3,37 @@
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use http::{StatusCode, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
+
+/// What a field says, where leaving it out is not the same as null.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Value")]
+pub(crate) enum Said {
+    /// It was left out. Needs `#[serde(default)]` at the field.
+    #[default]
+    Nothing,
+    /// This, or null.
+    Value(Value),
+}
+
+impl From<Value> for Said {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl Said {
+    pub(crate) fn value(self) -> Option<Value> {
+        match self {
+            Self::Nothing => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+}
 
 /// A JSON body. Fields that the type does not have are ignored.
 pub(crate) struct JsonBody<T>(pub(crate) T);

@@ -5,10 +5,10 @@ use axum::extract::State;
 use http::StatusCode;
 use ipnet::IpNet;
 use localauth_core::{
-    ApiKey, DEFAULT_ROTATION_GRACE, KeyId, KeyScope, NewKey, Role, Source, Timestamp, parse_duration,
+    ApiKey, Auth, DEFAULT_ROTATION_GRACE, KeyId, KeyLimit, KeyScope, KeyTier, NewKey, Role, Source, Timestamp,
+    parse_duration,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Api;
@@ -17,6 +17,7 @@ use super::error::ApiError;
 use super::json::JsonBody;
 use super::path::PathId;
 use super::refusals::{BodyRefusals, Message, Refusals};
+use super::rules::{Rule, RuleView};
 use super::view::{time, user_id};
 use crate::CurrentUser;
 
@@ -37,8 +38,10 @@ pub(crate) struct CreateKey {
     pub(crate) routes: Option<Vec<String>>,
     /// Networks, like `192.0.2.0/24`.
     pub(crate) ips: Option<Vec<String>>,
-    /// Quota rules of the key.
-    pub(crate) limits: Option<Vec<Value>>,
+    /// What may be used with the key and those made from it together, beside what limits its owner.
+    pub(crate) limits: Option<Vec<Rule>>,
+    /// The tier whose limits, features and models narrow the key.
+    pub(crate) tier: Option<String>,
     /// Whether the key may make other keys.
     #[serde(rename = "can_mint", default)]
     pub(crate) can_mint: bool,
@@ -72,6 +75,12 @@ pub(crate) struct KeyView {
     pub(crate) routes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ips: Option<Vec<String>>,
+    /// What may be used with it, beside what limits its owner.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) limits: Vec<KeyLimitView>,
+    /// The tier that narrows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tier: Option<String>,
     #[serde(rename = "can_mint")]
     pub(crate) can_mint: bool,
     /// The key it was made with.
@@ -80,6 +89,16 @@ pub(crate) struct KeyView {
     /// The secret from before the last rotation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) old_secret: Option<OldSecret>,
+}
+
+/// A limit of a key.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeyLimitView {
+    #[serde(flatten)]
+    rule: RuleView,
+    /// The key it was made for, which it counts together with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_with: Option<String>,
 }
 
 /// A key's secret from before its last rotation.
@@ -127,6 +146,10 @@ pub(crate) struct Rotated {
 impl KeyView {
     pub(crate) fn of(key: &ApiKey, role: Role) -> Self {
         let list = |set: &std::collections::BTreeSet<String>| set.iter().cloned().collect();
+        let limit = |limit: &KeyLimit| KeyLimitView {
+            rule: (&limit.limit).into(),
+            shared_with: limit.holder.filter(|holder| *holder != key.id).map(|id| id.to_string()),
+        };
         let shown = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             id: key.id.to_string(),
@@ -150,6 +173,8 @@ impl KeyView {
                 .ips
                 .as_ref()
                 .map(|all| all.iter().map(ToString::to_string).collect()),
+            limits: key.scope.limits.iter().map(limit).collect(),
+            tier: key.scope.tier.as_ref().map(|tier| tier.name.to_string()),
             can_mint: key.scope.can_mint,
             made_with: key.parent_id.map(|id| id.to_string()),
             old_secret: key.previous.as_ref().map(|old| OldSecret {
@@ -168,13 +193,17 @@ impl KeyView {
 
 impl CreateKey {
     /// What is to be made, or what is wrong with it.
-    pub(crate) fn wish(self, now: Timestamp) -> Result<NewKey, ApiError> {
-        if self.limits.as_ref().is_some_and(|limits| !limits.is_empty()) {
-            // To store a limit that nobody enforces would be worse than to say no.
-            return Err(ApiError::bad(
-                "limits of a single key are not available in this version",
-            ));
-        }
+    pub(crate) fn wish(self, auth: &Auth) -> Result<NewKey, ApiError> {
+        let rules = self.limits.unwrap_or_default().into_iter();
+        // Whose limits these are is for the maker to say, never for the body.
+        let limits = rules.map(|rule| {
+            let limit = auth.new_limit(rule.parse()?)?;
+            Ok(KeyLimit { holder: None, limit })
+        });
+        let tier = self.tier.filter(|name| !name.is_empty()).map(|name| {
+            let name = name.parse().map_err(|e| ApiError::bad(format!("tier: {e}")))?;
+            Ok::<_, ApiError>(KeyTier { name, holder: None })
+        });
         let routes = self.routes.map(|all| {
             let parse = |text: &String| text.parse().map_err(|e| ApiError::bad(format!("routes: {e}")));
             all.iter().map(parse).collect::<Result<Vec<_>, _>>()
@@ -188,8 +217,10 @@ impl CreateKey {
             routes: routes.transpose()?,
             ips: ips.transpose()?,
             can_mint: self.can_mint,
+            limits: limits.collect::<Result<_, ApiError>>()?,
+            tier: tier.transpose()?,
         });
-        new.expires_at = expiry(self.expires_in, self.expires_at, now)?;
+        new.expires_at = expiry(self.expires_in, self.expires_at, auth.now())?;
         Ok(new)
     }
 }
@@ -237,7 +268,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<CreatedKeyView>), ApiError> {
     has_account(&user)?;
     user.require_minting()?;
-    let new = body.wish(api.auth.now())?;
+    let new = body.wish(&api.auth)?;
     let created = api.auth.create_own_key(&asker.caller, new).await?;
     Ok((
         StatusCode::CREATED,

@@ -11,6 +11,7 @@ use super::caller::Asker;
 use super::error::ApiError;
 use super::json::JsonBody;
 use super::path::PathId;
+use super::quota::{self, Quota};
 use super::refusals::{BodyRefusals, Message, Refusals};
 use super::view::{UserView, time};
 use crate::CurrentUser;
@@ -48,19 +49,15 @@ pub(crate) async fn status(State(api): State<Api>, user: Option<CurrentUser>) ->
     }))
 }
 
-/// A rule of what may be used.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Quota {
-    /// The model it is about; empty is all.
-    model: String,
-}
-
 /// Whoever asks.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Me {
     #[serde(flatten)]
     user: UserView,
+    /// Their own limits, and how they stand.
     quotas: Vec<Quota>,
+    /// The tier that holds for them, or null.
+    tier: Option<String>,
     /// The administrator who acts as this user.
     #[serde(rename = "impersonatedBy", skip_serializing_if = "Option::is_none")]
     impersonated_by: Option<Person>,
@@ -78,23 +75,13 @@ pub(crate) struct Person {
 pub(crate) async fn me(State(api): State<Api>, user: CurrentUser) -> Result<Json<Me>, ApiError> {
     Ok(Json(Me {
         user: UserView::current(&api.auth, &user).await?,
-        quotas: Vec::new(),
+        quotas: quota::of_user(&api.auth, user.id()).await?,
+        tier: quota::tier_of(&user),
         impersonated_by: user.impersonator().map(|by| Person {
             id: super::view::user_id(by.id),
             name: by.name.clone(),
         }),
     }))
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Quotas {
-    quotas: Vec<Quota>,
-}
-
-/// The rules of what the caller may use. There are none yet.
-#[utoipa::path(get, path = "/api/auth/quota", tag = "account", responses((status = 200, body = Quotas), Refusals))]
-pub(crate) async fn quota(_: CurrentUser) -> Json<Quotas> {
-    Json(Quotas { quotas: Vec::new() })
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

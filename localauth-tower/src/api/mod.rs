@@ -16,8 +16,10 @@ mod me;
 mod openapi;
 mod path;
 mod query;
+mod quota;
 pub(crate) mod refusals;
 mod renew;
+mod rules;
 mod sessions;
 mod usage;
 mod verify;
@@ -80,6 +82,8 @@ pub(crate) struct Api {
     pub(crate) site: Arc<Site>,
     /// The models that can be put on an allow-list.
     models: Arc<[String]>,
+    /// The model that answers who names none.
+    default_model: Option<Arc<str>>,
     /// Who may pass which route of the whole server.
     policy: Option<Arc<RouteTable>>,
     /// Whether there are accounts, or shared keys only.
@@ -95,6 +99,7 @@ pub struct ApiBuilder {
     auth: Auth,
     site: Site,
     models: Vec<String>,
+    default_model: Option<Arc<str>>,
     policy: Option<Arc<RouteTable>>,
     accounts: bool,
     #[cfg(feature = "oauth")]
@@ -108,6 +113,7 @@ impl ApiBuilder {
             auth: auth.clone(),
             site: Site::new(),
             models: Vec::new(),
+            default_model: None,
             policy: None,
             accounts: true,
             #[cfg(feature = "oauth")]
@@ -150,6 +156,13 @@ impl ApiBuilder {
     /// The models of this server, offered where an administrator chooses which ones somebody may use.
     pub fn models(mut self, models: impl IntoIterator<Item = String>) -> Self {
         self.models = models.into_iter().collect();
+        self
+    }
+
+    /// The model that answers who names none, as [`Inspect::default_model`](crate::Inspect::default_model) has it: what
+    /// `/api/auth/why` takes a request without a model to ask for.
+    pub fn default_model(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.default_model = Some(name.into());
         self
     }
 
@@ -208,6 +221,7 @@ impl ApiBuilder {
             auth: self.auth.clone(),
             site: Arc::new(self.site.clone()),
             models: self.models.clone().into(),
+            default_model: self.default_model.clone(),
             policy: self.policy.clone(),
             providers: self.providers().into(),
             accounts: self.accounts,
@@ -257,7 +271,7 @@ fn handlers() -> Router<Api> {
         .route("/api/auth/me", get(me::me))
         .route("/api/auth/profile", put(me::profile))
         .route("/api/auth/password", put(accounts::password))
-        .route("/api/auth/quota", get(me::quota))
+        .route("/api/auth/quota", get(quota::quota))
         .route("/api/auth/identities", get(me::identities))
         .route("/api/auth/identities/{provider}", delete(me::unlink))
         .route("/api/auth/sessions", get(sessions::list).delete(sessions::end_others))

@@ -12,7 +12,7 @@ use utoipa::{Modify, OpenApi};
 use super::Api;
 use super::admin::AdminDoc;
 use super::refusals::{ErrorBody, Refusals};
-use super::{accounts, invite_check, keys, me, sessions, usage, verify, why};
+use super::{accounts, invite_check, keys, me, quota, sessions, usage, verify, why};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,7 +32,7 @@ use super::{accounts, invite_check, keys, me, sessions, usage, verify, why};
         invite_check::check,
         me::me,
         me::profile,
-        me::quota,
+        quota::quota,
         me::identities,
         me::unlink,
         sessions::list,

@@ -63,6 +63,11 @@ fn responses(all: impl Iterator<Item = &'static (u16, &'static str)>) -> BTreeMa
     .collect()
 }
 
+const CONFLICT: &[(u16, &str)] = &[(
+    409,
+    "Something else has to be done first, or others changed it meanwhile.",
+)];
+
 /// Refusals of a route that takes no body.
 pub(crate) struct Refusals;
 
@@ -78,5 +83,23 @@ pub(crate) struct BodyRefusals;
 impl IntoResponses for BodyRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         responses(ALL.iter().chain(OF_BODY))
+    }
+}
+
+/// Refusals of a route that takes a JSON body and changes what others may be changing.
+pub(crate) struct ChangeRefusals;
+
+impl IntoResponses for ChangeRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        responses(ALL.iter().chain(OF_BODY).chain(CONFLICT))
+    }
+}
+
+/// The same without a body.
+pub(crate) struct RemovalRefusals;
+
+impl IntoResponses for RemovalRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        responses(ALL.iter().chain(CONFLICT))
     }
 }

@@ -1,11 +1,12 @@
 //! Usage, one's own and everybody's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use localauth_core::{Period, UsageFilter, UsageReport, UsageSources, UsageTotals, UserId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
@@ -31,16 +32,29 @@ pub(crate) struct Totals {
     pub(crate) request_count: u64,
     /// Those of them whose tokens had to be estimated.
     pub(crate) estimated_requests: u64,
+    /// Those of the prompt tokens that the model server had in its cache.
+    pub(crate) cached_tokens: u64,
+    /// What it cost, in millionths of the currency that prices are in.
+    pub(crate) cost_micros: u64,
+}
+
+/// A text that many rows of a report share.
+fn shared<S: Serializer>(text: &Arc<str>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(text)
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsageRow {
     /// In UTC: `YYYY-MM-DD HH:00`, `YYYY-MM-DD` or `YYYY-MM`.
-    pub(crate) bucket: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) bucket: Arc<str>,
     pub(crate) model: String,
     /// Empty for a deleted user.
     pub(crate) user_id: String,
-    pub(crate) user_name: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) user_name: Arc<str>,
     #[serde(flatten)]
     pub(crate) totals: Totals,
 }
@@ -53,14 +67,20 @@ pub(crate) struct Usage {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SourceRow {
-    pub(crate) bucket: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) bucket: Arc<str>,
     /// `apikey`, `web` or `legacy`.
     pub(crate) source: &'static str,
     /// Empty where there is no key.
     pub(crate) api_key_id: String,
-    pub(crate) api_key_name: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) api_key_name: Arc<str>,
     pub(crate) user_id: String,
-    pub(crate) user_name: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) user_name: Arc<str>,
     #[serde(flatten)]
     pub(crate) totals: Totals,
 }
@@ -68,11 +88,17 @@ pub(crate) struct SourceRow {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyRow {
     pub(crate) api_key_id: String,
-    pub(crate) api_key_name: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) api_key_name: Arc<str>,
     pub(crate) user_id: String,
-    pub(crate) user_name: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) user_name: Arc<str>,
     pub(crate) tokens: u64,
     pub(crate) requests: u64,
+    pub(crate) cached_tokens: u64,
+    pub(crate) cost_micros: u64,
     /// RFC 3339.
     pub(crate) last_used: String,
 }
@@ -80,10 +106,14 @@ pub(crate) struct KeyRow {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UserSourceRow {
     pub(crate) user_id: String,
-    pub(crate) user_name: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) user_name: Arc<str>,
     pub(crate) source: &'static str,
     pub(crate) tokens: u64,
     pub(crate) requests: u64,
+    pub(crate) cached_tokens: u64,
+    pub(crate) cost_micros: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -113,6 +143,8 @@ impl From<UsageTotals> for Totals {
             total_tokens: totals.total_tokens(),
             request_count: totals.requests,
             estimated_requests: totals.estimated_requests,
+            cached_tokens: totals.cached_tokens,
+            cost_micros: totals.cost_micros,
         }
     }
 }
@@ -143,7 +175,7 @@ impl From<UsageReport> for Usage {
 impl Sources {
     /// As an administrator sees it, with `by_user_source`, or anybody else.
     pub(crate) fn of(report: UsageSources, admin: bool) -> Self {
-        let key = |key: Option<(localauth_core::KeyId, String)>| {
+        let key = |key: Option<(localauth_core::KeyId, Arc<str>)>| {
             key.map(|(id, name)| (id.to_string(), name)).unwrap_or_default()
         };
         let buckets = report.buckets.into_iter().map(|row| {
@@ -171,6 +203,8 @@ impl Sources {
             user_name: row.user_name,
             tokens: row.totals.total_tokens(),
             requests: row.totals.requests,
+            cached_tokens: row.totals.cached_tokens,
+            cost_micros: row.totals.cost_micros,
             last_used: time(row.last_used),
         });
         let by_user_source = report.by_user_source.into_iter().map(|row| UserSourceRow {
@@ -179,6 +213,8 @@ impl Sources {
             source: row.source.as_str(),
             tokens: row.totals.total_tokens(),
             requests: row.totals.requests,
+            cached_tokens: row.totals.cached_tokens,
+            cost_micros: row.totals.cost_micros,
         });
         Self {
             buckets: buckets.collect(),

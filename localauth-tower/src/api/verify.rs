@@ -24,8 +24,8 @@ pub(crate) async fn verify(State(api): State<Api>, user: CurrentUser, request: R
         if !localauth_core::policy::is_plain_path(uri.path()) {
             return Err(unreadable());
         }
-        let (_, verdict) = judge(&api, &user, &method, uri.path(), user.address());
-        verdict.map_err(|denial| match denial {
+        let judged = judge(&api, &user, &method, uri.path(), user.address());
+        judged.verdict.map_err(|denial| match denial {
             // The proxies know 401 and 403 only, and take anything else for a fault.
             Denial::UnknownRoute => ApiError::forbidden(denial.to_string()),
             other => other.into(),

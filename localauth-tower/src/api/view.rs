@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use localauth_core::{Auth, Role, Source, Timestamp, User, UserId};
+use localauth_core::{Auth, Role, Source, Tier, Timestamp, User, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,8 +27,20 @@ pub(crate) struct UserView {
 }
 
 impl UserView {
-    pub(crate) fn of(auth: &Auth, user: &User) -> Self {
+    /// A user with what their tier and their own row give them.
+    pub(crate) async fn of(auth: &Auth, user: &User) -> Result<Self, ApiError> {
+        let limits = auth.user_limits(user.id).await?;
+        let (house, _) = auth.house_rules().await?;
+        Ok(Self::in_tier(auth, user, house.tier_of(&limits).map(|(_, tier)| tier)))
+    }
+
+    /// The same, with the tier at hand.
+    pub(crate) fn in_tier(auth: &Auth, user: &User, tier: Option<&Tier>) -> Self {
         let admin = user.role == Role::Admin;
+        let said = |key: &str| {
+            let by_name = user.permissions.get(key);
+            by_name.or_else(|| tier?.features.get(key)).copied()
+        };
         Self {
             id: user_id(user.id),
             email: user.email.as_str().to_owned(),
@@ -39,12 +51,7 @@ impl UserView {
             permissions: auth
                 .features()
                 .iter()
-                .map(|f| {
-                    (
-                        f.key,
-                        admin || user.permissions.get(f.key).copied().unwrap_or(f.default),
-                    )
-                })
+                .map(|f| (f.key, admin || said(f.key).unwrap_or(f.default)))
                 .collect(),
         }
     }
@@ -68,7 +75,7 @@ impl UserView {
             Self::shared(auth)
         } else {
             match auth.find_user(current.id()).await? {
-                Some(user) => Self::of(auth, &user),
+                Some(user) => Self::of(auth, &user).await?,
                 // Deleted between the look at the credential and this one.
                 None => return Err(gone(current).into()),
             }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use http::Method;
-use localauth_core::Denial;
 use localauth_core::policy::{Access, RouteTable, Rule};
+use localauth_core::{Denial, LimitStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,6 +23,7 @@ pub(crate) struct Ask {
     #[schema(example = "/v1/chat/completions")]
     #[serde(default)]
     path: String,
+    /// Without it, the default model.
     model: Option<String>,
 }
 
@@ -37,7 +38,7 @@ pub(crate) struct Answer {
     rule: Option<String>,
 }
 
-/// Whether the credential that asks would pass a route, and which rule decides.
+/// Whether the credential that asks would pass a route now, and which rule or limit decides.
 #[utoipa::path(post, path = "/api/auth/why", tag = "account", request_body = Ask,
     responses((status = 200, body = Answer), BodyRefusals))]
 pub(crate) async fn why(
@@ -52,18 +53,36 @@ pub(crate) async fn why(
         return Err(ApiError::bad("path: expected one like `/v1/chat/completions`"));
     }
     let path = ask.path.split(['?', '#']).next().unwrap_or_default();
-    let (rule, verdict) = judge(&api, &user, &method, path, asker.caller.address());
-    let model = ask.model.as_deref().filter(|model| !model.is_empty());
-    let verdict = verdict.and_then(|()| match model {
-        Some(model) if !user.may_use_model(model) => Err(Denial::ModelNotAllowed),
-        _ => Ok(()),
+    let judged = judge(&api, &user, &method, path, asker.caller.address());
+    let model = asked_model(&api, ask.model.as_deref(), judged.is_models);
+    let mut verdict = judged.verdict.and_then(|()| match model {
+        Some(model) => user.require_model(model),
+        None => Ok(()),
     });
+    let mut rule = judged.rule;
+    // Limits bind requests for answers of a model, and nothing else.
+    if verdict.is_ok() && (judged.is_models || model.is_some()) {
+        let used_up = api.auth.used_up(user.identity(), model.unwrap_or_default()).await?;
+        if let Some(LimitStatus { limit, subject, .. }) = used_up {
+            verdict = Err(subject.denial());
+            rule = Some(format!("limit {} ({}): {}", limit.id, subject.as_str(), limit.rule));
+        }
+    }
     Ok(Json(Answer {
         allowed: verdict.is_ok(),
         status: verdict.map_or_else(|denial| denial.status().as_u16(), |()| 200),
         code: verdict.err().map(Denial::code),
         rule,
     }))
+}
+
+/// What the walk of a request would come to, up to its body.
+pub(super) struct Judged {
+    /// The rule that decides, in words.
+    rule: Option<String>,
+    /// Whether the route is one of the model's.
+    is_models: bool,
+    pub(super) verdict: Result<(), Denial>,
 }
 
 /// What the walk of such a request would come to, up to its body.
@@ -73,19 +92,36 @@ pub(super) fn judge(
     method: &Method,
     path: &str,
     address: Option<std::net::IpAddr>,
-) -> (Option<String>, Result<(), Denial>) {
+) -> Judged {
     let own = super::routes(RouteTable::builder()).build(api.auth.features()).ok();
     let found = own
         .as_ref()
         .and_then(|table| table.find(method, path))
         .or_else(|| api.policy.as_ref().and_then(|table| table.find(method, path)));
     let Some(rule) = found else {
-        return (None, Err(Denial::UnknownRoute));
+        return Judged {
+            rule: None,
+            is_models: false,
+            verdict: Err(Denial::UnknownRoute),
+        };
     };
     let verdict = user
         .admit_request(method, path, address)
         .and_then(|()| rule.verify(Some(user.identity())));
-    (Some(described(rule)), verdict)
+    Judged {
+        rule: Some(described(rule)),
+        is_models: rule.is_model_route(),
+        verdict,
+    }
+}
+
+/// The model that such a request would ask for: the default one where it names none, and asks a model at all.
+fn asked_model<'a>(api: &'a Api, named: Option<&'a str>, asks_a_model: bool) -> Option<&'a str> {
+    match named.filter(|model| !model.is_empty()) {
+        Some("default") => api.default_model.as_deref().or(named),
+        Some(model) => Some(model),
+        None => api.default_model.as_deref().filter(|_| asks_a_model),
+    }
 }
 
 fn described(rule: &Rule) -> String {

@@ -14,8 +14,8 @@ pub(crate) trait Decide {
     fn decide<B>(&self, request: &mut Request<B>) -> Result<(), Denial>;
 }
 
-/// The service of [`RequireFeature`](crate::RequireFeature), [`RequireAdmin`](crate::RequireAdmin) and
-/// [`RoutePolicy`](crate::RoutePolicy): forwards what `D` lets pass, and answers the rest with `R`.
+/// The service of [`RequireFeature`](crate::RequireFeature), [`RequireAdmin`](crate::RequireAdmin),
+/// [`RequireModel`](crate::RequireModel) and [`RoutePolicy`](crate::RoutePolicy): forwards what `D` lets pass, and answers the rest with `R`.
 #[derive(Debug, Clone)]
 pub struct Gate<S, D, R> {
     inner: S,

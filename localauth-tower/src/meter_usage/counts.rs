@@ -9,15 +9,23 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// The longest piece of a stream that still passes for one token.
 const MAX_TOKEN_BYTES: u64 = 32;
 
-/// What one `usage` object says, or several of them together.
+/// What one `usage` object says, or several of them together, by the names that servers use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Counts {
-    /// Tokens read, if told.
+    /// `prompt_tokens`: tokens read, those from the cache among them.
     pub(super) prompt: Option<u64>,
-    /// Tokens written, if told.
+    /// `input_tokens`: the same, but that Anthropic tells those from the cache beside it.
+    pub(super) input: Option<u64>,
+    /// Tokens written.
     pub(super) completion: Option<u64>,
-    /// Both together, if told.
+    /// Tokens read and written.
     pub(super) total: Option<u64>,
+    /// Tokens read that were in the cache, within the others.
+    pub(super) cached: Option<u64>,
+    /// `cache_read_input_tokens`: tokens read from the cache, beside `input_tokens`.
+    pub(super) cache_read: Option<u64>,
+    /// `cache_creation_input_tokens`: tokens read and put into the cache, beside `input_tokens`.
+    pub(super) cache_written: Option<u64>,
 }
 
 impl Counts {
@@ -26,21 +34,45 @@ impl Counts {
     /// `None` when nothing is counted. All zeros is that too: some servers send it with each piece until they know better.
     pub(super) fn told(self) -> Option<Self> {
         let rest = || {
-            self.total
-                .map(|total| total.saturating_sub(self.completion.unwrap_or(0)))
+            let total = self.total.filter(|_| self.input.is_none());
+            total.map(|total| total.saturating_sub(self.completion.unwrap_or(0)))
         };
         let counts = Self {
             prompt: self.prompt.or_else(rest),
             ..self
         };
-        let any = counts.prompt.unwrap_or(0) > 0 || counts.completion.unwrap_or(0) > 0;
+        let any = counts.prompt().unwrap_or(0) > 0 || counts.completion.unwrap_or(0) > 0;
         any.then_some(counts)
     }
 
-    /// Takes over what a later object tells; what it does not tell stays.
+    /// Takes over what a later object tells; what it does not tell stays, and so does what it tells as zero.
     pub(super) fn update(&mut self, later: Self) {
-        self.prompt = later.prompt.or(self.prompt);
-        self.completion = later.completion.or(self.completion);
+        for (slot, later) in [
+            (&mut self.prompt, later.prompt),
+            (&mut self.input, later.input),
+            (&mut self.completion, later.completion),
+            (&mut self.cached, later.cached),
+            (&mut self.cache_read, later.cache_read),
+            (&mut self.cache_written, later.cache_written),
+        ] {
+            *slot = later.filter(|&count| count > 0).or(*slot).or(later);
+        }
+    }
+
+    /// Tokens read, if told.
+    pub(super) fn prompt(&self) -> Option<u64> {
+        // Proxies tell both, the larger by the one name and Anthropic's parts by the others.
+        if let Some(prompt) = self.prompt.filter(|&prompt| prompt > 0) {
+            return Some(prompt.max(self.input.unwrap_or(0)));
+        }
+        let beside = self.cache_read.unwrap_or(0) + self.cache_written.unwrap_or(0);
+        self.input.map(|input| input + beside).or(self.prompt)
+    }
+
+    /// Those of the tokens read that were in the cache.
+    pub(super) fn cached(&self) -> u64 {
+        let cached = self.cached.max(self.cache_read).unwrap_or(0);
+        cached.min(self.prompt().unwrap_or(0))
     }
 }
 
@@ -108,14 +140,64 @@ mod tests {
                 prompt,
                 completion,
                 total,
+                ..Counts::default()
             }
             .told()
         };
-        let prompt = |c: Option<Counts>| c.and_then(|c| c.prompt);
+        let prompt = |c: Option<Counts>| c.and_then(|c| c.prompt());
         assert_eq!(prompt(total(None, None, Some(9))), Some(9));
         assert_eq!(prompt(total(None, Some(4), Some(9))), Some(5));
         assert_eq!(prompt(total(Some(3), None, Some(9))), Some(3));
         assert_eq!(total(Some(0), Some(0), Some(0)), None);
         assert_eq!(total(None, None, None), None);
+    }
+
+    #[test]
+    fn the_cache_is_beside_or_within() {
+        let told = |prompt, input, cached, cache_read, cache_written| {
+            let counts = Counts {
+                prompt,
+                input,
+                cached,
+                cache_read,
+                cache_written,
+                ..Counts::default()
+            };
+            (counts.prompt(), counts.cached())
+        };
+        assert_eq!(told(None, Some(10), None, Some(80), Some(5)), (Some(95), 80), "beside");
+        assert_eq!(
+            told(Some(95), None, Some(80), Some(80), Some(5)),
+            (Some(95), 80),
+            "within"
+        );
+        assert_eq!(told(None, Some(95), Some(80), None, None), (Some(95), 80), "within");
+        assert_eq!(
+            told(Some(0), Some(10), None, Some(80), None),
+            (Some(90), 80),
+            "zeros by one name"
+        );
+        assert_eq!(
+            told(Some(9), None, Some(80), None, None),
+            (Some(9), 9),
+            "never more than there was"
+        );
+        assert_eq!(told(None, None, None, Some(80), None), (None, 0), "no word of the rest");
+    }
+
+    #[test]
+    fn later_counts_go_before_earlier_ones() {
+        let mut counts = Counts {
+            input: Some(25),
+            cache_read: Some(100),
+            completion: Some(1),
+            ..Counts::default()
+        };
+        counts.update(Counts {
+            input: Some(0),
+            completion: Some(15),
+            ..Counts::default()
+        });
+        assert_eq!((counts.prompt(), counts.completion), (Some(125), Some(15)));
     }
 }

@@ -1,6 +1,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -34,7 +35,7 @@ impl<F> ResponseFuture<F> {
 impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Body,
+    B: Body<Data = Bytes>,
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
@@ -47,8 +48,9 @@ where
         let result = ready!(this.inner.poll(cx));
         let guard = this.guard.take();
         Poll::Ready(match result {
-            Ok(response) => {
-                let guard = guard.and_then(|guard| guard.answered(response.status(), response.headers()));
+            Ok(mut response) => {
+                let status = response.status();
+                let guard = guard.and_then(|guard| guard.answered(status, response.headers_mut()));
                 Ok(response.map(|body| ResponseBody::new(body, guard)))
             }
             Err(error) => {

@@ -1,20 +1,16 @@
 //! Reads model and token counts out of a JSON answer while it passes.
 
-use super::counts::{Counts, parse_count};
+use super::counts::Counts;
+use super::facts::{Document, Head};
+use super::found::Found;
 use super::place::Place;
-use super::text::{Escapes, Kept};
+use super::text::Escapes;
 
 /// Deeper than this no answer goes; what does is left alone.
 const MAX_DEPTH: usize = 128;
 
 /// How deep the places that matter lie.
-const PLACES: usize = 8;
-
-/// The longest model name that is kept.
-const MAX_MODEL_BYTES: usize = 256;
-
-/// The longest key or number that matters.
-const MAX_WORD_BYTES: usize = 32;
+const PLACES: usize = 16;
 
 /// An incremental reader of JSON documents, in a few hundred bytes of memory and with none of its own.
 ///
@@ -22,15 +18,11 @@ const MAX_WORD_BYTES: usize = 32;
 /// wrote, and looks at nothing else: not at strings (which may well contain all of that as text) and not at deeper
 /// objects. Bytes come in pieces of any size, and how they are cut makes no difference.
 ///
-/// - Of several models the first that is not empty is kept, of several counts the last. Within one `usage` object the
-///   larger of two numbers for the same thing counts: some servers fill in one pair of names and zero the other.
 /// - A document that is no JSON is read up to there. What it told until then stays.
 /// - What follows the first document is left alone until [`end_document`](Self::end_document).
 #[derive(Debug)]
 pub(super) struct JsonTap {
     state: State,
-    /// What happens to the string or number that is being read.
-    sink: Sink,
     /// Where the value stands that is being read, or comes next.
     place: Place,
     /// Containers that are open.
@@ -40,27 +32,7 @@ pub(super) struct JsonTap {
     /// Where the outer ones stand.
     places: [Place; PLACES],
     escapes: Escapes,
-    /// The key or number that is being read.
-    word: Kept<MAX_WORD_BYTES>,
-    /// The `usage` object that is being read.
-    open_counts: Counts,
-    document: Document,
-
-    model: Kept<MAX_MODEL_BYTES>,
-    has_model: bool,
-    counts: Option<Counts>,
-    costs_tokens: bool,
-}
-
-/// What one document came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Document {
-    /// Bytes of text that the model wrote.
-    pub(super) text_bytes: u64,
-    /// Whether it told how many tokens were written, this text included.
-    pub(super) counted: bool,
-    /// Whether it was read to its end.
-    pub(super) complete: bool,
+    found: Found,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,60 +59,50 @@ enum State {
     Broken,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sink {
-    Nothing,
-    Word,
-    Model,
-    Written,
-}
-
 impl JsonTap {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: State::Value,
-            sink: Sink::Nothing,
             place: Place::Root,
             depth: 0,
             objects: 0,
             places: [Place::Elsewhere; PLACES],
             escapes: Escapes::new(),
-            word: Kept::new(),
-            open_counts: Counts {
-                prompt: None,
-                completion: None,
-                total: None,
-            },
-            document: Document {
-                text_bytes: 0,
-                counted: false,
-                complete: false,
-            },
-            model: Kept::new(),
-            has_model: false,
-            counts: None,
-            costs_tokens: false,
+            found: Found::new(None),
         }
+    }
+
+    /// The same for the documents of a stream, with what they say of themselves.
+    pub(super) fn with_head() -> Self {
+        Self {
+            found: Found::new(Some(Box::new(Head::new()))),
+            ..Self::new()
+        }
+    }
+
+    /// What the documents of a stream said of themselves, each thing as the last of them had it.
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.found.head.as_deref()
     }
 
     /// The model's name, once it is known.
     pub(super) fn model(&self) -> &str {
-        if self.has_model { self.model.as_str() } else { "" }
+        self.found.model()
     }
 
     /// The token counts, once they are known.
     pub(super) const fn counts(&self) -> Option<Counts> {
-        self.counts
+        self.found.counts
     }
 
     /// Whether this is an answer that was made of tokens, told or not.
     pub(super) const fn costs_tokens(&self) -> bool {
-        self.costs_tokens
+        self.found.costs_tokens
     }
 
     /// What the present document has come to so far.
-    pub(super) const fn document(&self) -> Document {
-        self.document
+    pub(super) const fn document(&self) -> &Document {
+        &self.found.document
     }
 
     /// Begins with the next document, and says what this one came to.
@@ -149,7 +111,7 @@ impl JsonTap {
         self.place = Place::Root;
         self.depth = 0;
         self.objects = 0;
-        std::mem::take(&mut self.document)
+        std::mem::take(&mut self.found.document)
     }
 
     /// Reads on.
@@ -214,10 +176,7 @@ impl JsonTap {
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(object);
-        self.costs_tokens |= self.place.costs_tokens();
-        if self.place == Place::Usage {
-            self.open_counts = Counts::default();
-        }
+        self.found.open(self.place);
         if object {
             self.state = State::FirstKey;
         } else {
@@ -227,8 +186,11 @@ impl JsonTap {
     }
 
     fn close(&mut self) {
-        if self.here() == Place::Usage {
-            self.usage();
+        if self.in_object() {
+            self.found.close_object(self.here(), self.depth);
+        } else {
+            let is_empty = self.state == State::FirstElement;
+            self.found.close_array(self.here(), is_empty);
         }
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
@@ -236,46 +198,20 @@ impl JsonTap {
     }
 
     fn end_value(&mut self) {
-        self.document.complete = self.depth == 0;
-        self.state = if self.document.complete {
-            State::Over
-        } else {
-            State::Next
-        };
-    }
-
-    /// A `usage` object is complete.
-    fn usage(&mut self) {
-        if let Some(told) = self.open_counts.told() {
-            self.document.counted |= told.completion.is_some_and(|tokens| tokens > 0);
-            self.counts.get_or_insert_default().update(told);
-        }
+        self.found.document.complete = self.depth == 0;
+        self.state = if self.depth == 0 { State::Over } else { State::Next };
     }
 
     fn begin_key(&mut self) {
         self.state = State::Text { key: true };
         self.escapes.reset();
-        self.word.clear();
-        self.sink = if self.here() == Place::Elsewhere {
-            Sink::Nothing
-        } else {
-            Sink::Word
-        };
+        self.found.begin_key(self.here() != Place::Elsewhere);
     }
 
     fn begin_string(&mut self) {
         self.state = State::Text { key: false };
         self.escapes.reset();
-        self.sink = if self.place.is_text() {
-            self.costs_tokens = true;
-            Sink::Written
-        } else if self.place == Place::Model && !self.has_model {
-            self.model.clear();
-            Sink::Model
-        } else {
-            self.costs_tokens |= self.place == Place::Embedding;
-            Sink::Nothing
-        };
+        self.found.begin_string(self.place);
     }
 
     /// In a string: up to its end, or that of what there is.
@@ -287,16 +223,18 @@ impl JsonTap {
         let (run, rest) = bytes.split_at(end);
         if let Some((b'"', rest)) = rest.split_first() {
             if key {
-                self.end_key(run);
+                self.place = self.found.end_key(self.here(), run);
+                self.state = State::Colon;
             } else {
-                self.keep(run);
-                self.end_string();
+                self.found.keep(run);
+                self.found.end_string();
+                self.end_value();
             }
             return rest;
         }
         if !run.is_empty() {
             self.escapes.reset();
-            self.keep(run);
+            self.found.keep(run);
         }
         match rest.split_first() {
             Some((_, rest)) => {
@@ -312,49 +250,16 @@ impl JsonTap {
             return bytes;
         };
         match self.escapes.read(byte) {
-            Ok(Some(char)) => self.keep(char.encode_utf8(&mut [0; 4]).as_bytes()),
+            Ok(Some(char)) => self.found.keep(char.encode_utf8(&mut [0; 4]).as_bytes()),
             Ok(None) => {}
             Err(_) => self.state = State::Broken,
         }
         rest
     }
 
-    fn keep(&mut self, run: &[u8]) {
-        match self.sink {
-            Sink::Nothing => {}
-            Sink::Word => self.word.push(run),
-            Sink::Model => self.model.push(run),
-            Sink::Written => self.document.text_bytes = self.document.text_bytes.saturating_add(run.len() as u64),
-        }
-    }
-
-    /// A key ends with `run`; mostly that is all of it.
-    fn end_key(&mut self, run: &[u8]) {
-        self.state = State::Colon;
-        self.place = if self.sink == Sink::Nothing {
-            Place::Elsewhere
-        } else if self.word.is_empty() {
-            self.here().under(run)
-        } else {
-            self.word.push(run);
-            let key = self.word.whole();
-            key.map_or(Place::Elsewhere, |key| self.here().under(key))
-        };
-    }
-
-    fn end_string(&mut self) {
-        self.has_model |= self.sink == Sink::Model && !self.model.is_empty();
-        self.end_value();
-    }
-
     fn begin_literal(&mut self) {
         self.state = State::Literal;
-        self.word.clear();
-        self.sink = if self.place.is_count() {
-            Sink::Word
-        } else {
-            Sink::Nothing
-        };
+        self.found.begin_literal(self.place);
     }
 
     /// In a number or name: up to its end, or that of what there is.
@@ -362,24 +267,11 @@ impl JsonTap {
         let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-');
         let end = bytes.iter().position(|byte| !inside(byte)).unwrap_or(bytes.len());
         let (run, rest) = bytes.split_at(end);
-        self.keep(run);
+        self.found.keep(run);
         if !rest.is_empty() {
-            if self.sink == Sink::Word {
-                self.count();
-            }
+            self.found.end_literal(self.place);
             self.end_value();
         }
         rest
-    }
-
-    /// A number within `usage` is complete.
-    fn count(&mut self) {
-        let count = self.word.whole().and_then(parse_count);
-        let slot = match self.place {
-            Place::Read => &mut self.open_counts.prompt,
-            Place::Written => &mut self.open_counts.completion,
-            _ => &mut self.open_counts.total,
-        };
-        *slot = count.max(*slot);
     }
 }

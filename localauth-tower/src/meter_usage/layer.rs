@@ -1,15 +1,18 @@
 use localauth_core::Auth;
 use tower_layer::Layer;
 
+use super::recheck::Recheck;
 use super::service::MeterUsageService;
 
 /// Records what each answer of a model used: by whom, with which key, of which model, how many tokens.
 ///
-/// Answers pass as they are, frame by frame as they come, trailers included; nothing is held back, copied or changed.
-/// The token counts are read from JSON (`application/json`) and event streams (`text/event-stream`) while these go by,
-/// in well under a kilobyte of memory a request. They are looked for where OpenAI's chat completions, completions,
-/// embeddings and responses have them, and Anthropic's messages, and nowhere else: text that a model writes cannot pass
-/// for a count.
+/// Answers pass as they are, frame by frame as they come, trailers included; nothing is held back, copied or changed,
+/// but where [a stream has to be](#what-is-changed).
+/// The token counts are read from JSON (`application/json`), event streams (`text/event-stream`) and streams of a document
+/// a line (`application/x-ndjson`) while these go by, in a few kilobytes of memory a request. They are looked for where
+/// OpenAI's chat completions, completions, embeddings, responses, images and transcripts have them, Anthropic's messages,
+/// and Ollama's own answers, and nowhere else: text that a model writes cannot pass for a count. So that they can be read,
+/// the inner service is asked not to compress (`accept-encoding: identity`).
 ///
 /// # Which requests
 ///
@@ -19,7 +22,18 @@ use super::service::MeterUsageService;
 ///
 /// # What is recorded, and when
 ///
-/// One event a request, when it is over, however it ends. It tells the model and the path that the inner service saw, and:
+/// One event a request, however it ends, and before the last byte of the answer is handed on: whoever has an answer to its
+/// end is in the report, also when the process is killed right then. The last byte is
+///
+/// | the answer | is over |
+/// |---|---|
+/// | JSON | at the end of the document |
+/// | an event stream | with `[DONE]`, `message_stop`, `response.completed`, `response.failed` or `response.incomplete` |
+/// | a document a line | with `"done": true` |
+/// | in one piece, of a known length | at its last byte |
+/// | any | at its end, at its trailers, at an error, or when the client goes |
+///
+/// What comes after that passes uncounted. The event tells the model and the path that the inner service saw, and:
 ///
 /// | the answer | tokens read | tokens written | estimated |
 /// |---|---|---|---|
@@ -31,6 +45,7 @@ use super::service::MeterUsageService;
 /// | is compressed (`content-encoding`), JSON or events | by the request's length | 0 | yes |
 /// | broke off (client gone, or an error) after telling its usage | as told | as told, and the text since | yes, if there was text since |
 /// | broke off before telling it | by the request's length | by the text so far | yes |
+/// | was cut | as told, or by the request's length | as told, and the text since, as far as it was sent | yes, unless told |
 /// | had no head yet when the client went | by the request's length | 0 | yes |
 /// | has another status than 2xx, or is an error of the service | nothing is recorded | | |
 ///
@@ -40,7 +55,18 @@ use super::service::MeterUsageService;
 /// document.
 ///
 /// Of several usages told, the last one counts, and one that is zero throughout is none. Of several models named, the
-/// first.
+/// first. Tokens from a cache are among those read, also where Anthropic tells them beside these.
+///
+/// # What is changed
+///
+/// - A stream ends early when its client's credential does: within two seconds, with an error in the words of its family
+///   (OpenAI, Anthropic, Ollama), and the inner body is dropped, so that the model stops. This needs tokio's timer; without
+///   a runtime it is noticed at the next frame.
+/// - Usage that was asked from the model server on behalf of a client who did not ask for it is taken out again.
+/// - A limit may end a stream where its budget does, as if the answer had come to the length that was asked for.
+///
+/// Only where one of the last two is to be looked for, or the credential is in doubt, is an event that goes over several
+/// frames kept back until it is whole, up to 64 KB of it. As any stream may end early, none promises its length.
 ///
 /// ```
 /// use http::{Request, Response, header::AUTHORIZATION};
@@ -86,12 +112,23 @@ use super::service::MeterUsageService;
 #[must_use]
 pub struct MeterUsage {
     auth: Auth,
+    recheck: Recheck,
 }
 
 impl MeterUsage {
     /// Records through `auth`.
     pub fn new(auth: &Auth) -> Self {
-        Self { auth: auth.clone() }
+        Self {
+            auth: auth.clone(),
+            recheck: Recheck::of(auth),
+        }
+    }
+
+    /// Asks another about identities that are no longer current.
+    #[cfg(test)]
+    pub(super) fn with_recheck(mut self, recheck: Recheck) -> Self {
+        self.recheck = recheck;
+        self
     }
 }
 
@@ -99,6 +136,6 @@ impl<S> Layer<S> for MeterUsage {
     type Service = MeterUsageService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        MeterUsageService::new(inner, self.auth.clone())
+        MeterUsageService::new(inner, self.auth.clone(), self.recheck.clone())
     }
 }

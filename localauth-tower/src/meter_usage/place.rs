@@ -7,27 +7,45 @@ pub(super) enum Place {
     Elsewhere,
     /// The document itself.
     Root,
-    /// `response` of a Responses event, `message` of a Messages event: the answer within an event.
+    /// `response` of a Responses event: the answer within an event. Of Ollama's: a string, the text.
     Answer,
+    /// `message` of a Messages event, or of Ollama's.
+    Start,
     /// The model's name.
     Model,
     /// The token counts.
     Usage,
-    /// Within the counts: tokens read.
-    Read,
-    /// Within the counts: tokens written.
-    Written,
-    /// Within the counts: both together.
-    Total,
+    /// Within the counts: one of them.
+    Count(Count),
+    /// Within the counts: how many of the tokens read were in the cache.
+    Details,
+    /// Ollama's counts, which stand by themselves: tokens read and written.
+    EvalRead,
+    EvalWritten,
+    /// What kind of event this is.
+    Type,
+    /// Whether Ollama is done.
+    Done,
+    /// What an event says of itself: its id, its object's name, when it was made, its number, its content block.
+    Id,
+    Object,
+    Created,
+    Sequence,
+    Index,
     /// `choices`, and one of them.
     Choices,
     Choice,
+    /// Which of the choices it is, and why it ends.
+    ChoiceIndex,
+    Finish,
     /// `choices[].message` or `choices[].delta`.
     Message,
     /// `tool_calls`, one of them, and its `function`.
     Calls,
     Call,
     Function,
+    /// The arguments of a call: a string, or JSON whose strings the model wrote.
+    Arguments,
     /// A string that the model wrote.
     Text,
     /// Written text: a string, or a list of parts.
@@ -44,6 +62,18 @@ pub(super) enum Place {
     Embedding,
 }
 
+/// One of the numbers in `usage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    Prompt,
+    Input,
+    Completion,
+    Total,
+    Cached,
+    CacheRead,
+    CacheWritten,
+}
+
 impl Place {
     /// The place of the value under `key`, when this is an object.
     pub(super) fn under(self, key: &[u8]) -> Self {
@@ -53,44 +83,69 @@ impl Place {
                 b"usage" => Self::Usage,
                 b"choices" => Self::Choices,
                 b"delta" => Self::Delta,
-                b"response" | b"message" => Self::Answer,
+                b"response" => Self::Answer,
+                b"message" => Self::Start,
                 b"output" => Self::Items,
                 b"content" => Self::Parts,
                 b"data" => Self::Data,
+                b"type" => Self::Type,
+                b"id" => Self::Id,
+                b"object" => Self::Object,
+                b"created" | b"created_at" => Self::Created,
+                b"sequence_number" => Self::Sequence,
+                b"index" => Self::Index,
+                b"thinking" => Self::Text,
+                b"done" => Self::Done,
+                b"prompt_eval_count" => Self::EvalRead,
+                b"eval_count" => Self::EvalWritten,
+                b"embedding" | b"embeddings" => Self::Embedding,
                 _ => Self::Elsewhere,
             },
-            Self::Answer => match key {
+            Self::Start if !matches!(key, b"model" | b"usage") => Self::Message.under(key),
+            Self::Answer | Self::Start => match key {
                 b"model" => Self::Model,
                 b"usage" => Self::Usage,
+                b"id" => Self::Id,
+                b"created_at" => Self::Created,
                 _ => Self::Elsewhere,
             },
             Self::Usage => match key {
-                b"prompt_tokens" | b"input_tokens" => Self::Read,
-                b"completion_tokens" | b"output_tokens" => Self::Written,
-                b"total_tokens" => Self::Total,
+                b"prompt_tokens" => Self::Count(Count::Prompt),
+                b"input_tokens" => Self::Count(Count::Input),
+                b"completion_tokens" | b"output_tokens" => Self::Count(Count::Completion),
+                b"total_tokens" => Self::Count(Count::Total),
+                b"prompt_cache_hit_tokens" => Self::Count(Count::Cached),
+                b"cache_read_input_tokens" => Self::Count(Count::CacheRead),
+                b"cache_creation_input_tokens" => Self::Count(Count::CacheWritten),
+                b"prompt_tokens_details" | b"input_tokens_details" => Self::Details,
                 _ => Self::Elsewhere,
             },
+            Self::Details if key == b"cached_tokens" => Self::Count(Count::Cached),
             Self::Choice => match key {
                 b"delta" | b"message" => Self::Message,
                 b"text" => Self::Text,
+                b"index" => Self::ChoiceIndex,
+                b"finish_reason" => Self::Finish,
                 _ => Self::Elsewhere,
             },
             Self::Message => match key {
                 b"content" => Self::Parts,
-                b"reasoning_content" | b"reasoning" | b"refusal" => Self::Text,
+                b"reasoning_content" | b"reasoning" | b"thinking" | b"refusal" => Self::Text,
                 b"tool_calls" => Self::Calls,
                 b"function_call" => Self::Function,
                 _ => Self::Elsewhere,
             },
             Self::Call if key == b"function" => Self::Function,
-            Self::Function if key == b"arguments" => Self::Text,
+            Self::Function if key == b"arguments" => Self::Arguments,
+            Self::Arguments => Self::Arguments,
             Self::Part | Self::Delta => match key {
                 b"text" | b"thinking" | b"partial_json" => Self::Text,
+                b"input" => Self::Arguments,
                 _ => Self::Elsewhere,
             },
             Self::Item => match key {
                 b"content" => Self::Parts,
-                b"arguments" => Self::Text,
+                b"arguments" => Self::Arguments,
                 _ => Self::Elsewhere,
             },
             Self::Datum if key == b"embedding" => Self::Embedding,
@@ -106,25 +161,38 @@ impl Place {
             Self::Parts => Self::Part,
             Self::Items => Self::Item,
             Self::Data => Self::Datum,
+            Self::Arguments => Self::Arguments,
             _ => Self::Elsewhere,
         }
     }
 
     /// Whether a string here is what the model wrote.
     pub(super) fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Parts | Self::Delta)
+        matches!(
+            self,
+            Self::Text | Self::Arguments | Self::Parts | Self::Delta | Self::Answer
+        )
     }
 
-    /// Whether a number here is a count of tokens.
-    pub(super) fn is_count(self) -> bool {
-        matches!(self, Self::Read | Self::Written | Self::Total)
+    /// Whether a number or name here matters.
+    pub(super) fn is_word(self) -> bool {
+        matches!(
+            self,
+            Self::Count(_)
+                | Self::EvalRead
+                | Self::EvalWritten
+                | Self::Done
+                | Self::Sequence
+                | Self::Index
+                | Self::ChoiceIndex
+        )
     }
 
     /// Whether an answer that has this was made of tokens, so that it should have told how many.
     pub(super) fn costs_tokens(self) -> bool {
         matches!(
             self,
-            Self::Answer | Self::Choices | Self::Delta | Self::Items | Self::Parts | Self::Embedding
+            Self::Answer | Self::Start | Self::Choices | Self::Delta | Self::Items | Self::Parts | Self::Embedding
         )
     }
 }

@@ -1,19 +1,14 @@
 //! What an answer's head says about how to read its body, and what the body came to.
 
-use std::io::IoSlice;
-
-use bytes::Buf;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::counts::tokens_of_text;
+use super::events::{EventTap, Tally};
 use super::json::JsonTap;
-use super::sse::EventTap;
+use super::streaming::Streaming;
 
-/// Slices of one frame that are looked at.
-const SLICES: usize = 16;
-
-/// How an answer is being read.
+/// How an answer is to be read.
 #[derive(Debug)]
 pub(super) enum Reading {
     /// There is no answer yet.
@@ -23,18 +18,24 @@ pub(super) enum Reading {
     /// One that cannot be read, but would tell tokens: it is compressed.
     Sealed,
     /// A JSON document.
-    Json(JsonTap),
+    Json(Box<JsonTap>),
     /// A stream of events.
-    Events(EventTap),
+    Events(Box<Streaming>),
 }
 
 /// What an answer came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Measured {
-    pub(super) model: String,
-    pub(super) prompt_tokens: u64,
-    pub(super) completion_tokens: u64,
-    pub(super) estimated: bool,
+pub(crate) struct Measured {
+    /// The model that answered; empty when the answer named none.
+    pub(crate) model: String,
+    /// Tokens read.
+    pub(crate) prompt_tokens: u64,
+    /// Those of them that were in the cache.
+    pub(crate) cached_tokens: u64,
+    /// Tokens written, as far as they were sent.
+    pub(crate) completion_tokens: u64,
+    /// Whether any of that had to be estimated.
+    pub(crate) estimated: bool,
 }
 
 /// What a body is, by its content type.
@@ -42,24 +43,28 @@ pub(super) struct Measured {
 enum Media {
     Json,
     Events,
+    Lines,
     Other,
 }
 
 impl Media {
     fn of(headers: &HeaderMap) -> Option<Self> {
+        const KNOWN: [(&str, Media); 4] = [
+            ("application/json", Media::Json),
+            ("text/event-stream", Media::Events),
+            ("application/x-ndjson", Media::Lines),
+            ("application/ndjson", Media::Lines),
+        ];
         let value = headers.get(CONTENT_TYPE)?.as_bytes();
         let essence = value
             .split(|&byte| byte == b';')
             .next()
             .unwrap_or_default()
             .trim_ascii();
-        Some(if essence.eq_ignore_ascii_case(b"application/json") {
-            Self::Json
-        } else if essence.eq_ignore_ascii_case(b"text/event-stream") {
-            Self::Events
-        } else {
-            Self::Other
-        })
+        let known = KNOWN
+            .iter()
+            .find(|(name, _)| essence.eq_ignore_ascii_case(name.as_bytes()));
+        Some(known.map_or(Self::Other, |&(_, media)| media))
     }
 }
 
@@ -67,57 +72,40 @@ impl Media {
 pub(super) fn prompt_estimate(headers: &HeaderMap, body_bytes: u64) -> u64 {
     match Media::of(headers) {
         Some(Media::Json) | None => tokens_of_text(body_bytes),
-        Some(Media::Events | Media::Other) => 0,
+        Some(Media::Events | Media::Lines | Media::Other) => 0,
     }
 }
 
 impl Reading {
-    /// How to read the body that comes with these headers.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// How to read the body that comes with these headers; `stream` is to watch over a stream of events.
+    pub(super) fn of(headers: &HeaderMap, stream: impl FnOnce(EventTap) -> Streaming) -> Self {
+        let events = |tap| Self::Events(Box::new(stream(tap)));
         let is_plain = headers
             .get_all(CONTENT_ENCODING)
             .iter()
             .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
         match Media::of(headers) {
-            Some(Media::Json | Media::Events) if !is_plain => Self::Sealed,
-            Some(Media::Json) => Self::Json(JsonTap::new()),
-            Some(Media::Events) => Self::Events(EventTap::new()),
+            Some(Media::Json | Media::Events | Media::Lines) if !is_plain => Self::Sealed,
+            Some(Media::Json) => Self::Json(Box::new(JsonTap::new())),
+            Some(Media::Events) => events(EventTap::sse()),
+            Some(Media::Lines) => events(EventTap::lines()),
             Some(Media::Other) | None => Self::Opaque,
         }
     }
 
-    /// Looks at a frame, without taking anything out of it.
-    pub(super) fn read(&mut self, data: &impl Buf) {
-        if !matches!(self, Self::Json(_) | Self::Events(_)) {
-            return;
-        }
-        let chunk = data.chunk();
-        if chunk.len() == data.remaining() {
-            self.read_bytes(chunk);
-            return;
-        }
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = data.chunks_vectored(&mut slices);
-        let slices = slices.get(..filled).unwrap_or_default();
-        for slice in slices {
-            self.read_bytes(slice);
-        }
-        // The rest could only be had by taking it out.
-        if slices.iter().map(|slice| slice.len()).sum::<usize>() < data.remaining() {
-            *self = Self::Sealed;
-        }
-    }
-
-    fn read_bytes(&mut self, bytes: &[u8]) {
+    /// Looks at a frame as it passes: whether what has been read is all there will be.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> bool {
         match self {
-            Self::Json(tap) => tap.read(bytes),
-            Self::Events(tap) => tap.read(bytes),
-            Self::NoAnswer | Self::Opaque | Self::Sealed => {}
+            Self::Json(tap) => {
+                tap.read(bytes);
+                tap.document().complete
+            }
+            Self::NoAnswer | Self::Opaque | Self::Sealed | Self::Events(_) => false,
         }
     }
 
     /// What the answer came to, `ended` by itself or not.
-    pub(super) fn measure(&mut self, ended: bool, prompt_estimate: u64) -> Measured {
+    pub(super) fn measure(&self, ended: bool, prompt_estimate: u64) -> Measured {
         match self {
             Self::Opaque => Measured::nothing(""),
             Self::NoAnswer | Self::Sealed => Measured {
@@ -132,11 +120,13 @@ impl Reading {
                 } else {
                     tokens_of_text(document.text_bytes)
                 };
-                Measured::told(tap, uncounted, ended || document.complete, prompt_estimate)
+                let counts = tap.counts();
+                let ended = ended || document.complete;
+                Measured::told(tap, Tally { counts, uncounted }, ended, prompt_estimate)
             }
-            Self::Events(tap) => {
-                let uncounted = tap.uncounted();
-                Measured::told(tap.told(), uncounted, ended, prompt_estimate)
+            Self::Events(events) => {
+                let tap = events.stream.tap().told();
+                Measured::told(tap, events.stream.sent().tally, ended, prompt_estimate)
             }
         }
     }
@@ -147,23 +137,24 @@ impl Measured {
         Self {
             model: model.to_owned(),
             prompt_tokens: 0,
+            cached_tokens: 0,
             completion_tokens: 0,
             estimated: false,
         }
     }
 
     /// What the server told, with what it did not tell added.
-    fn told(tap: &JsonTap, uncounted: u64, ended: bool, prompt_estimate: u64) -> Self {
-        let counts = tap.counts();
-        if counts.is_none() && ended && !tap.costs_tokens() {
+    pub(super) fn told(tap: &JsonTap, tally: Tally, ended: bool, prompt_estimate: u64) -> Self {
+        if tally.counts.is_none() && ended && !tap.costs_tokens() {
             return Self::nothing(tap.model());
         }
-        let counts = counts.unwrap_or_default();
+        let counts = tally.counts.unwrap_or_default();
         Self {
             model: tap.model().to_owned(),
-            prompt_tokens: counts.prompt.unwrap_or(prompt_estimate),
-            completion_tokens: counts.completion.unwrap_or(0).saturating_add(uncounted),
-            estimated: counts.prompt.is_none() || uncounted > 0,
+            prompt_tokens: counts.prompt().unwrap_or(prompt_estimate),
+            cached_tokens: counts.cached(),
+            completion_tokens: tally.written(),
+            estimated: counts.prompt().is_none() || tally.uncounted > 0,
         }
     }
 }

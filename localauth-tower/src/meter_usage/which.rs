@@ -7,7 +7,7 @@ use crate::CurrentUser;
 /// Whether a request is one that asks a model for work, by somebody known.
 ///
 /// Where a [`RoutePolicy`](crate::RoutePolicy) decided, its table says which those are.
-pub(super) fn is_metered<B>(request: &Request<B>) -> bool {
+pub(crate) fn is_metered<B>(request: &Request<B>) -> bool {
     let asks = !matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::DELETE

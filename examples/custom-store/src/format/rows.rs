@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use localauth_core::{
-    ApiKey, AuditActor, Email, Epoch, ExternalIdentity, Invite, InviteId, KeyId, KeyScope, ModelAllowList,
+    ApiKey, AuditActor, Email, Epoch, ExternalIdentity, Invite, InviteId, KeyId, KeyScope, Limit, ModelAllowList,
     PasswordHash, PreviousSecret, PreviousToken, Provider, PublicId, Role, Session, SessionId, SharedKey, SharedKeyId,
-    Status, StoredDigest, Timestamp, User, UserId,
+    Status, StoredDigest, TierName, Timestamp, User, UserId, UserLimits,
 };
 use serde::{Deserialize, Serialize};
 
 use super::columns::{self, Optional};
-use crate::tables::{Deleted, Identity};
+use crate::tables::{Deleted, Identity, LimitsOf};
 
 /// A type of its own for each kind of row, because serde describes foreign types only as fields of our own.
 macro_rules! rows {
@@ -45,6 +45,7 @@ rows! {
     ActorRow(AuditActor) as "ActorFields";
     InviteRow(Invite) as "InviteFields";
     SharedKeyRow(SharedKey) as "SharedKeyFields";
+    LimitsRow(LimitsOf) as "LimitsOfFields";
     DigestRow(StoredDigest) as "columns::digest";
     KeyIdRow(KeyId) as "columns::text";
     UserIdRow(UserId) as "columns::text";
@@ -223,4 +224,21 @@ struct SharedKeyFields {
     digest: StoredDigest,
     masked: String,
     created_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "LimitsOf", deny_unknown_fields)]
+struct LimitsOfFields {
+    #[serde(with = "columns::text")]
+    user_id: UserId,
+    #[serde(with = "UserLimitsFields")]
+    limits: UserLimits,
+}
+
+/// Tiers and limits have forms of their own, because they are sent as well.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "UserLimits", deny_unknown_fields)]
+struct UserLimitsFields {
+    tier: Option<TierName>,
+    limits: Vec<Limit>,
 }

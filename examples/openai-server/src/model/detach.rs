@@ -6,6 +6,8 @@
 //! cancelled as it should be. An answer that is not streamed is generated to its end; it is also read to its end, so that
 //! whoever counts what it used sees it, though nobody else does.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::Request,
@@ -14,16 +16,20 @@ use axum::{
 };
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
+use localauth_core::Place;
 use serde_json::json;
 use tokio::sync::oneshot;
 
 /// The middleware. Must be the innermost around the routes of mistral.rs, and once more around what counts usage.
 pub async fn detach(request: Request, next: Next) -> Response {
     let (answer, answered) = oneshot::channel();
+    // Whoever has waited for a place works in it to the end, though the client has left it.
+    let place = request.extensions().get::<Arc<Place>>().cloned();
     tokio::spawn(async move {
         if let Err(unwanted) = answer.send(next.run(request).await) {
             read_to_the_end(unwanted).await;
         }
+        drop(place);
     });
     // The panic itself has been logged.
     answered.await.unwrap_or_else(|_| {
@@ -44,7 +50,7 @@ async fn read_to_the_end(answer: Response) {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use axum::{Router, body::Body, middleware::from_fn, routing::get};
     use futures_util::StreamExt;
@@ -77,6 +83,33 @@ mod tests {
         begin.notify_one();
         tokio::time::timeout(Duration::from_secs(5), end.notified())
             .await
+            .unwrap();
+    }
+
+    /// A place is in use as long as the model works, whether anybody waits for the answer or not.
+    #[tokio::test]
+    async fn a_place_is_kept_to_the_end_of_the_work() {
+        let queue = Arc::new(localauth_core::FairQueue::new(1));
+        let end = Arc::new(Notify::new());
+        let handler = {
+            let end = end.clone();
+            async move || end.notified().await
+        };
+        let router = Router::new().route("/", get(handler)).layer(from_fn(detach));
+        let mut request = request();
+        let place = queue.enter(localauth_core::UserId::SHARED, 1).await.unwrap();
+        request.extensions_mut().insert(Arc::new(place));
+        let client = tokio::spawn(router.oneshot(request));
+        tokio::task::yield_now().await;
+        client.abort();
+        assert!(client.await.is_err());
+        assert_eq!(queue.in_use(), 1);
+
+        let next = queue.enter(localauth_core::UserId::SHARED, 1);
+        end.notify_one();
+        let _place = tokio::time::timeout(Duration::from_secs(5), next)
+            .await
+            .unwrap()
             .unwrap();
     }
 

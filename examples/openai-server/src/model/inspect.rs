@@ -1,13 +1,17 @@
-//! What is judged of a request, and taken out of it, before mistral.rs sees it.
+//! What mistral.rs must be kept from, whoever asks and whether auth is on or off. Which model is asked for, and whether it
+//! may be, is judged before, by the layers.
 //!
 //! - **Media by address.** mistral.rs opens the `image_url`, audio and video of a chat, be it a file of the server or any
 //!   address that the server can reach. Only what is in the request itself (`data:`) passes.
 //! - **Stored responses.** mistral.rs keeps them in memory for ever, for whoever knows their id, and stores by default. A
-//!   stored response is its owner's only, and until owners are kept nothing is stored: a request says `"store": false`,
-//!   whatever the client said, and what needs a stored response is refused.
-//! - **Models that are not the caller's.** The one that is asked for must be allowed, and the list shows no other.
+//!   stored response is its owner's only: see [`stored`](super::stored). Where nobody will know whose it is, nothing is
+//!   stored: a request says `"store": false`, whatever the client said, and what needs a stored response is refused.
+//! - **Bodies that are no JSON object to their end.** mistral.rs reads less of a body than we do: it takes an array as the
+//!   fields in their order, and does not look into what it ignores (numbers beyond all bounds, broken escapes, any depth).
+//!   Handed on, such a body could ask for what nobody judged.
 //!
-//! What was judged is what is forwarded: the body is written anew from what was read.
+//! What was judged is what is forwarded: the body is written anew from what was read, each field once. The list of models
+//! is shown here too, without those that the caller may not use.
 
 use axum::{
     body::Body,
@@ -20,14 +24,17 @@ use http_body_util::{BodyExt, Limited};
 use localauth_tower::CurrentUser;
 use serde_json::{Map, Value, json};
 
-use super::{allow::Models, asked::Asked};
+use super::{
+    allow::Models,
+    stored::{OwnerIsKept, refuse_ownerless},
+};
 
 /// What the middleware goes by.
 #[derive(Clone, Debug)]
 pub struct Inspect {
     /// The largest body in bytes.
     pub max_body: usize,
-    /// Who may use which model.
+    /// Who sees which model.
     pub models: Models,
 }
 
@@ -60,15 +67,11 @@ pub async fn inspect(State(by): State<Inspect>, request: Request, next: Next) ->
         Ok(collected) => collected.to_bytes(),
         Err(_) => return complain("the body cannot be read, or is larger than allowed"),
     };
-    let mut asked = match serde_json::from_slice::<Asked>(&bytes) {
-        Ok(asked) => asked,
+    // Of each name, the last.
+    let mut fields = match serde_json::from_slice::<Map<String, Value>>(&bytes) {
+        Ok(fields) => fields,
         Err(error) => return not_an_object(&parts.headers, &error),
     };
-    let user = parts.extensions.get::<CurrentUser>();
-    if let Err(refusal) = by.models.judge(&asked, user, &parts.uri) {
-        return *refusal;
-    }
-    let fields = &mut asked.fields;
     if fields.get("model").is_some_and(Value::is_null) {
         // To mistral.rs, null is no name; no model is the default one.
         fields.remove("model");
@@ -76,13 +79,17 @@ pub async fn inspect(State(by): State<Inspect>, request: Request, next: Next) ->
     if fields.values().any(names_an_address) {
         return complain("media must be in the request itself, as a `data:` URL");
     }
-    if parts.uri.path() == "/v1/responses"
-        && let Err(text) = store_nothing(fields)
-    {
-        return complain(text);
+    if parts.uri.path() == "/v1/responses" {
+        let judged = match parts.extensions.get::<OwnerIsKept>() {
+            Some(_) => refuse_ownerless(&fields),
+            None => store_nothing(&mut fields),
+        };
+        if let Err(text) = judged {
+            return complain(text);
+        }
     }
     parts.headers.remove(header::CONTENT_LENGTH);
-    let body = Body::from(Value::Object(asked.fields).to_string());
+    let body = Body::from(Value::Object(fields).to_string());
     next.run(Request::from_parts(parts, body)).await
 }
 
@@ -142,7 +149,7 @@ fn not_an_object(headers: &HeaderMap, error: &serde_json::Error) -> Response {
     }
 }
 
-fn complain(text: &str) -> Response {
+pub(super) fn complain(text: &str) -> Response {
     (StatusCode::BAD_REQUEST, axum::Json(json!({ "message": text }))).into_response()
 }
 
@@ -152,12 +159,11 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::settings::ErrorCode;
 
     async fn ask(path: &str, body: &str) -> (StatusCode, String) {
         let inspection = Inspect {
             max_body: 1_000,
-            models: Models::new("demo", ErrorCode::String, false),
+            models: Models::new("demo"),
         };
         let router = Router::new()
             .route("/v1/responses", post(async |body: String| body))

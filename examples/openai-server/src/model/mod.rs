@@ -1,12 +1,12 @@
 //! The model that is served: which one, how it is loaded, and how its answers look on the wire.
 
 pub mod allow;
-mod asked;
 pub mod demo;
 pub mod detach;
 pub mod errors;
 pub mod inspect;
 pub mod select;
+pub mod stored;
 
 // What these do needs no model runtime, and is tested without one.
 #[cfg(any(feature = "mistralrs", test))]
@@ -18,6 +18,8 @@ mod panics;
 #[cfg(any(feature = "mistralrs", test))]
 mod reason;
 
+#[cfg(feature = "mistralrs")]
+pub mod count;
 #[cfg(feature = "mistralrs")]
 pub mod load;
 #[cfg(feature = "mistralrs")]

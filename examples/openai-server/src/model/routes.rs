@@ -5,6 +5,7 @@ use axum::{
     extract::Request,
     middleware::{from_fn, from_fn_with_state},
 };
+use localauth_core::Auth;
 use mistralrs_server_core::mistralrs_server_router_builder::MistralRsServerRouterBuilder;
 use tower::ServiceBuilder;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -15,15 +16,16 @@ use super::{
     errors::shape,
     inspect::{Inspect, inspect},
     load::Loaded,
+    stored::{Stored, keep_owners},
 };
 use crate::settings::Settings;
 
-/// The routes of a loaded model.
+/// The routes of a loaded model, which keep the owners of stored responses. `auth` says whether an owner still exists.
 ///
 /// # Errors
 ///
 /// None that depends on the model: mistral.rs only refuses settings that are made here.
-pub async fn router(model: &Loaded, settings: &Settings) -> anyhow::Result<Router> {
+pub async fn router(model: &Loaded, settings: &Settings, auth: Option<&Auth>) -> anyhow::Result<Router> {
     let (max_body, style) = (settings.max_body, settings.error_code);
     let routes = MistralRsServerRouterBuilder::new()
         .with_mistralrs(model.runtime.clone())
@@ -33,12 +35,16 @@ pub async fn router(model: &Loaded, settings: &Settings) -> anyhow::Result<Route
         .await?;
     let inspection = Inspect {
         max_body,
-        models: Models::new(&model.alias, style, settings.opaque_errors),
+        models: Models::new(&model.alias),
     };
     // From the inside to the outside. The limit of mistral.rs only holds while a body is read; this one refuses before.
+    let routes = routes.layer(from_fn(detach));
+    let stored = Stored::new(routes.clone(), &model.alias, max_body)
+        .style(style, settings.opaque_errors)
+        .auth(auth);
     let routes = routes
-        .layer(from_fn(detach))
         .layer(from_fn_with_state(inspection, inspect))
+        .layer(from_fn_with_state(stored, keep_owners))
         .layer(RequestBodyLimitLayer::new(max_body))
         .layer(from_fn_with_state(style, shape));
     let mut all = routes.clone();

@@ -5,6 +5,7 @@
 
 mod error;
 mod gather;
+mod limits;
 mod names;
 mod providers;
 mod values;
@@ -18,6 +19,7 @@ use ipnet::IpNet;
 
 pub use self::{
     error::{Origin, SettingsError},
+    limits::{LedgerPlace, Limits},
     providers::{Github, GroupFeature, Groups, Oidc},
 };
 use self::{
@@ -30,7 +32,7 @@ use self::{
 pub struct Settings {
     /// Address and port to listen on.
     pub listen: String,
-    /// Where database, secret and demo model are.
+    /// Where database, secret, spool and demo model are.
     pub data_dir: PathBuf,
     /// The database; none means an SQLite file in the data directory.
     pub database_url: Option<Secret>,
@@ -58,6 +60,8 @@ pub struct Settings {
     pub default_key_expiry: Option<Duration>,
     /// How long the audit log is kept.
     pub audit_retention: Duration,
+    /// How limits are kept.
+    pub limits: Limits,
     /// The model, as it was named.
     pub model: String,
     /// What `code` in an error body is.
@@ -70,6 +74,12 @@ pub struct Settings {
     pub max_body: usize,
     /// Whether refusals on the model's routes have an empty body.
     pub opaque_errors: bool,
+    /// How many requests the model works on at once; 0 means that nobody waits.
+    pub queue_places: usize,
+    /// How many wait for a place.
+    pub queue_waiting: usize,
+    /// How long they wait.
+    pub queue_patience: Duration,
     /// What is logged, in the terms of `tracing-subscriber`.
     pub log: Option<String>,
 }
@@ -128,6 +138,9 @@ impl Settings {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
         let mut given = Gathered::collect(flags, environment)?;
+        for other in ["LOCALAUTH_QUEUE_WAITING", "LOCALAUTH_QUEUE_PATIENCE"] {
+            given.needs(other, "LOCALAUTH_QUEUE_PLACES")?;
+        }
         let settings = Self {
             listen: given.or("LOCALAUTH_LISTEN", "127.0.0.1:8080", values::address)?,
             data_dir: given.or("LOCALAUTH_DATA_DIR", "./localauth-data", |text| Ok(PathBuf::from(text)))?,
@@ -146,12 +159,16 @@ impl Settings {
                 .unwrap_or_default(),
             default_key_expiry: given.optional("LOCALAUTH_DEFAULT_KEY_EXPIRY", values::some_duration)?,
             audit_retention: given.or("LOCALAUTH_AUDIT_RETENTION", "90d", values::some_duration)?,
+            limits: limits::limits(&mut given)?,
             model: given.or("LOCALAUTH_MODEL", "demo", |text| Ok(text.to_owned()))?,
             error_code: given.or("LOCALAUTH_ERROR_CODE", "string", error_code)?,
             stale_limit: given.or("LOCALAUTH_STALE_LIMIT", "5m", values::duration)?,
             shutdown_grace: given.or("LOCALAUTH_SHUTDOWN_GRACE", "30s", values::duration)?,
             max_body: given.or("LOCALAUTH_MAX_BODY", "50MB", values::size)?,
             opaque_errors: given.or("LOCALAUTH_OPAQUE_ERRORS", "false", values::boolean)?,
+            queue_places: given.or("LOCALAUTH_QUEUE_PLACES", "0", values::count)?,
+            queue_waiting: given.or("LOCALAUTH_QUEUE_WAITING", "100", values::count)?,
+            queue_patience: given.or("LOCALAUTH_QUEUE_PATIENCE", "30s", values::duration)?,
             log: given.optional("LOCALAUTH_LOG", |text| Ok(text.to_owned()))?,
         };
         debug_assert!(given.is_empty(), "a known setting is not read");

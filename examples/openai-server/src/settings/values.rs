@@ -89,6 +89,13 @@ pub(super) fn size(text: &str) -> Result<usize, Wanted> {
         .ok_or(WANTED)
 }
 
+/// A whole number.
+pub(super) fn count(text: &str) -> Result<usize, Wanted> {
+    // Nothing has a million places.
+    let number = text.parse().ok().filter(|number| *number <= 1_000_000);
+    number.ok_or("write a whole number up to a million, like `4`")
+}
+
 /// Networks like `10.0.0.0/8`, or single addresses, separated by commas.
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Wanted> {
     items(text)
@@ -205,6 +212,14 @@ mod tests {
         }
         for text in ["", "MB", "0", "0MB", "-1", "1.5MB", "1TB1", "99999999999999GB"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!((count("0"), count("1000000")), (Ok(0), Ok(1_000_000)));
+        for text in ["", "-1", "1.5", "many", "1000001", "99999999999999999999"] {
+            assert!(count(text).is_err(), "{text}");
         }
     }
 

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::{found, insert, list};
 use crate::clock::Timestamp;
 use crate::contract::crowd::{CROWD, at_once};
 use crate::contract::fixture::{ODD_TEXTS, add, at, digest, huge_text, key, key_id, new_user, public_id, user_id};
+use crate::id::LimitId;
 use crate::key::{ApiKey, KeyUse, PreviousSecret};
-use crate::scope::KeyScope;
+use crate::limit::{KeyLimit, Limit, LimitRule};
+use crate::scope::{KeyScope, KeyTier};
 use crate::store::{InsertKey, KeyStore, UserStore};
 
 /// A key that nobody made is absent, which is no failure.
@@ -55,6 +59,19 @@ where
             routes: Some(vec!["POST /v1/chat/*".parse().unwrap(), "GET /b".parse().unwrap()]),
             ips: Some(vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()]),
             can_mint: true,
+            limits: vec![KeyLimit {
+                holder: Some(key_id(1)),
+                limit: Limit {
+                    id: LimitId::from_uuid(Uuid::from_u128(77)),
+                    rule: LimitRule::per("1h".parse().unwrap())
+                        .requests(u64::MAX)
+                        .of_model("Ωmega"),
+                },
+            }],
+            tier: Some(KeyTier {
+                name: "free".parse().unwrap(),
+                holder: Some(key_id(1)),
+            }),
         },
         parent_id: Some(key_id(1)),
         previous: Some(PreviousSecret {
@@ -72,7 +89,7 @@ where
             features: Some(BTreeSet::new()),
             routes: Some(Vec::new()),
             ips: Some(Vec::new()),
-            can_mint: false,
+            ..KeyScope::default()
         },
         ..key(3, ada.id)
     };

@@ -102,7 +102,7 @@ where
     assert_eq!(rows.len(), 21, "7 users, 3 models");
     for row in rows {
         let same = (0..different)
-            .filter(|n| user_id(n % 7) == row.user_id && format!("model {}", n % 3) == row.model)
+            .filter(|n| user_id(n % 7) == row.user_id && format!("model {}", n % 3) == *row.model)
             .count();
         assert_eq!(row.totals, plain(same as u64), "{row:?}");
     }
@@ -151,7 +151,7 @@ where
         prompt_tokens: most,
         completion_tokens: (1 << 54) + 1,
         requests: 3,
-        estimated_requests: 0,
+        ..UsageTotals::default()
     };
     assert_eq!(totals(&*store).await, sum);
 }
@@ -214,7 +214,7 @@ where
             .expect("each user has a row");
         assert_eq!(row.totals, plain(1));
         if !text.contains('\0') && text.chars().count() <= 255 {
-            assert_eq!((&row.model, &row.user_name), (text, text));
+            assert_eq!((&*row.model, &*row.user_name), (text.as_str(), text.as_str()));
         }
     }
 }

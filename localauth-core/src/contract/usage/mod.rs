@@ -1,10 +1,12 @@
 //! Rules of [`UsageSink`] and [`UsageReader`].
 
 mod counts;
+mod history;
 mod reports;
 mod sources;
 
 pub use self::counts::*;
+pub use self::history::*;
 pub use self::reports::*;
 pub use self::sources::*;
 use crate::store::{UsageReader, UsageSink};
@@ -41,7 +43,9 @@ async fn totals<S: UsageReader + ?Sized>(store: &S) -> UsageTotals {
 const fn plain(requests: u64) -> UsageTotals {
     UsageTotals {
         prompt_tokens: requests,
+        cached_tokens: 0,
         completion_tokens: 2 * requests,
+        cost_micros: 0,
         requests,
         estimated_requests: 0,
     }

@@ -57,8 +57,8 @@ where
     let row = |at, user: usize, model: &str, requests| UsageRow {
         at,
         user_id: user_id(user),
-        user_name: format!("User {user}"),
-        model: model.to_owned(),
+        user_name: format!("User {user}").into(),
+        model: model.into(),
         totals: plain(requests),
     };
     let others = [
@@ -212,7 +212,7 @@ where
         .record_usage(&[named(1, 10, "Ada"), named(2, 5, "Augusta")])
         .await
         .unwrap();
-    assert_eq!(report(&*store, ALL).await[0].user_name, "Ada");
+    assert_eq!(&*report(&*store, ALL).await[0].user_name, "Ada");
     store
         .record_usage(&[named(3, 20, "Countess"), named(4, 15, "A. K.")])
         .await
@@ -220,7 +220,7 @@ where
     store.record_usage(&[named(5, 1, "Byron")]).await.unwrap();
     let rows = report(&*store, ALL).await;
     assert_eq!(
-        (rows.len(), rows[0].user_name.as_str(), rows[0].totals),
+        (rows.len(), &*rows[0].user_name, rows[0].totals),
         (1, "Countess", plain(5))
     );
 }

@@ -39,9 +39,9 @@ fn row(
     UsageSourceRow {
         at,
         user_id: user_id(0),
-        user_name: "User 0".to_owned(),
+        user_name: "User 0".into(),
         source,
-        key: key.map(|n| (key_id(n), format!("key {n}"))),
+        key: key.map(|n| (key_id(n), format!("key {n}").into())),
         totals,
         last_at,
     }
@@ -94,7 +94,7 @@ where
             row(start, UsageSource::Legacy, None, plain(1), at(0)),
             UsageSourceRow {
                 user_id: user_id(9),
-                user_name: "User 9".to_owned(),
+                user_name: "User 9".into(),
                 ..row(start, UsageSource::ApiKey, None, plain(1), at(0))
             },
         ]
@@ -183,8 +183,8 @@ where
     let rows = by_source(&*store, ALL).await;
     assert_eq!(rows.len(), 2);
     for row in rows {
-        assert_eq!(row.key, Some((key_id(1), "phone".to_owned())));
-        assert_eq!(row.user_name, "Countess");
+        assert_eq!(row.key, Some((key_id(1), "phone".into())));
+        assert_eq!(&*row.user_name, "Countess");
     }
 }
 
@@ -213,7 +213,7 @@ where
     assert_eq!(rows.len(), 2, "two sources");
     for row in &rows {
         assert_eq!((row.user_id, row.totals), (user_id(0), plain(5)));
-        assert_eq!(row.key, Some((key_id(2), "key 2".to_owned())));
+        assert_eq!(row.key, Some((key_id(2), "key 2".into())));
     }
     let by_model = report(&*store, query).await;
     assert_eq!((by_model.len(), by_model[0].totals), (1, plain(10)));
@@ -316,7 +316,7 @@ where
         let (id, name) = row.key.expect("all came with a key");
         assert_eq!((id, row.totals), (key_id(n), plain(1)));
         if !ODD_TEXTS[n].contains('\0') {
-            assert_eq!(name, ODD_TEXTS[n]);
+            assert_eq!(&*name, ODD_TEXTS[n]);
         }
     }
 }

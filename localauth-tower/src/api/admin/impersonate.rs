@@ -33,7 +33,7 @@ pub(super) async fn impersonate(
     let acting = api.auth.impersonate(&asker.caller, id).await?;
     let session = acting.signed_in;
     let body = ActingAs {
-        user: UserView::of(&api.auth, &session.user),
+        user: UserView::of(&api.auth, &session.user).await?,
         expires_at: time(acting.expires_at),
     };
     let mut response = Json(body).into_response();

@@ -73,7 +73,7 @@ pub(super) async fn create_key_for(
     JsonBody(body): JsonBody<CreateKeyFor>,
 ) -> Result<(StatusCode, Json<CreatedKeyView>), ApiError> {
     // What is wrong with the wish is found before an account is made for it.
-    let new = body.key.wish(api.auth.now())?;
+    let new = body.key.wish(&api.auth)?;
     let (owner, is_new) = match (given(body.user_id.as_deref()), given(body.service_account.as_deref())) {
         (Some(id), None) => {
             let id = parse_user_id(id).ok_or_else(|| ApiError::missing("user not found"))?;

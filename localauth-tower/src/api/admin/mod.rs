@@ -6,13 +6,16 @@ mod audit;
 mod csv;
 mod features;
 mod filter;
+mod house;
 mod impersonate;
 mod invites;
 mod keys;
 mod permissions;
+mod quotas;
 mod shared_keys;
 mod standing;
 mod target;
+mod tiers;
 mod usage;
 mod users;
 
@@ -35,6 +38,17 @@ use super::Api;
     permissions::permissions_of,
     permissions::set_permissions,
     permissions::set_models,
+    quotas::quotas_of,
+    quotas::set_quota,
+    quotas::delete_quota,
+    quotas::set_tier,
+    tiers::list_tiers,
+    tiers::save_tier,
+    tiers::delete_tier,
+    house::limits_of_everyone,
+    house::replace_limits_of_everyone,
+    house::prices,
+    house::replace_prices,
     impersonate::impersonate,
     keys::list_all_keys,
     keys::create_key_for,
@@ -64,7 +78,26 @@ pub(super) fn router() -> Router<Api> {
             get(permissions::permissions_of).put(permissions::set_permissions),
         )
         .route("/api/auth/admin/users/{id}/models", put(permissions::set_models))
+        .route(
+            "/api/auth/admin/users/{id}/quotas",
+            get(quotas::quotas_of).put(quotas::set_quota),
+        )
+        .route(
+            "/api/auth/admin/users/{id}/quotas/{quota_id}",
+            delete(quotas::delete_quota),
+        )
+        .route("/api/auth/admin/users/{id}/tier", put(quotas::set_tier))
         .route("/api/auth/admin/users/{id}/impersonate", post(impersonate::impersonate))
+        .route("/api/auth/admin/tiers", get(tiers::list_tiers))
+        .route(
+            "/api/auth/admin/tiers/{name}",
+            put(tiers::save_tier).delete(tiers::delete_tier),
+        )
+        .route(
+            "/api/auth/admin/limits",
+            get(house::limits_of_everyone).put(house::replace_limits_of_everyone),
+        )
+        .route("/api/auth/admin/prices", get(house::prices).put(house::replace_prices))
         .route(
             "/api/auth/admin/keys",
             get(keys::list_all_keys).post(keys::create_key_for),
@@ -96,7 +129,18 @@ pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .admin(Method::GET, "/api/auth/admin/users/{id}/permissions")
         .admin(Method::PUT, "/api/auth/admin/users/{id}/permissions")
         .admin(Method::PUT, "/api/auth/admin/users/{id}/models")
+        .admin(Method::GET, "/api/auth/admin/users/{id}/quotas")
+        .admin(Method::PUT, "/api/auth/admin/users/{id}/quotas")
+        .admin(Method::DELETE, "/api/auth/admin/users/{id}/quotas/{quota_id}")
+        .admin(Method::PUT, "/api/auth/admin/users/{id}/tier")
         .admin(Method::POST, "/api/auth/admin/users/{id}/impersonate")
+        .admin(Method::GET, "/api/auth/admin/tiers")
+        .admin(Method::PUT, "/api/auth/admin/tiers/{name}")
+        .admin(Method::DELETE, "/api/auth/admin/tiers/{name}")
+        .admin(Method::GET, "/api/auth/admin/limits")
+        .admin(Method::PUT, "/api/auth/admin/limits")
+        .admin(Method::GET, "/api/auth/admin/prices")
+        .admin(Method::PUT, "/api/auth/admin/prices")
         .admin(Method::GET, "/api/auth/admin/keys")
         .admin(Method::POST, "/api/auth/admin/keys")
         .admin(Method::DELETE, "/api/auth/admin/keys/{id}")

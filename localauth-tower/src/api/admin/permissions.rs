@@ -67,7 +67,7 @@ async fn present(api: &Api, id: UserId) -> Result<PermissionsOf, ApiError> {
     let user = target::user(api, id).await?;
     Ok(PermissionsOf {
         user_id: user_id(id),
-        permissions: UserView::of(&api.auth, &user).permissions,
+        permissions: UserView::of(&api.auth, &user).await?.permissions,
     })
 }
 

@@ -1,8 +1,8 @@
 //! The user that a route is about.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
-use localauth_core::{User, UserId};
+use localauth_core::{LimitId, User, UserId};
 
 use super::super::Api;
 use super::super::error::ApiError;
@@ -20,6 +20,23 @@ impl FromRequestParts<Api> for Target {
             Some(id) if id != UserId::SHARED => Ok(Self(id)),
             _ => Err(no_user()),
         }
+    }
+}
+
+/// The ids of a user and of one of their limits in the path.
+pub(super) struct TargetQuota(pub(super) UserId, pub(super) LimitId);
+
+impl FromRequestParts<Api> for TargetQuota {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let path = Path::<(String, String)>::from_request_parts(parts, api).await;
+        let ids = path.ok().and_then(|Path((user, quota))| {
+            let user = user.parse().ok().filter(|user| *user != UserId::SHARED)?;
+            Some((user, quota.parse().ok()?))
+        });
+        let (user, quota) = ids.ok_or_else(|| ApiError::missing("quota rule not found"))?;
+        Ok(Self(user, quota))
     }
 }
 

@@ -47,21 +47,25 @@ fn is_table(format: Option<&str>) -> Result<bool, ApiError> {
     }
 }
 
-const TOTALS: [&str; 5] = [
+const TOTALS: [&str; 7] = [
     "prompt_tokens",
     "completion_tokens",
     "total_tokens",
     "request_count",
     "estimated_requests",
+    "cached_tokens",
+    "cost_micros",
 ];
 
-fn totals(totals: &Totals) -> [String; 5] {
+fn totals(totals: &Totals) -> [String; 7] {
     [
         totals.prompt_tokens,
         totals.completion_tokens,
         totals.total_tokens,
         totals.request_count,
         totals.estimated_requests,
+        totals.cached_tokens,
+        totals.cost_micros,
     ]
     .map(|n| n.to_string())
 }
@@ -70,9 +74,9 @@ fn usage_table(usage: &Usage) -> Csv {
     let names = ["bucket", "model", "user_id", "user_name"];
     let mut table = Csv::with_header(names.into_iter().chain(TOTALS));
     for row in &usage.usage {
-        let texts = [&row.bucket, &row.model, &row.user_id, &row.user_name];
+        let texts: [&str; 4] = [&row.bucket, &row.model, &row.user_id, &row.user_name];
         let numbers = totals(&row.totals);
-        table.row(texts.into_iter().chain(&numbers).map(String::as_str));
+        table.row(texts.into_iter().chain(numbers.iter().map(String::as_str)));
     }
     table
 }
@@ -81,10 +85,16 @@ fn sources_table(sources: &Sources) -> Csv {
     let names = ["bucket", "source", "api_key_id", "api_key_name", "user_id", "user_name"];
     let mut table = Csv::with_header(names.into_iter().chain(TOTALS));
     for row in &sources.buckets {
-        let texts = [&row.api_key_id, &row.api_key_name, &row.user_id, &row.user_name];
+        let texts: [&str; 6] = [
+            &row.bucket,
+            row.source,
+            &row.api_key_id,
+            &row.api_key_name,
+            &row.user_id,
+            &row.user_name,
+        ];
         let numbers = totals(&row.totals);
-        let rest = texts.into_iter().chain(&numbers).map(String::as_str);
-        table.row([row.bucket.as_str(), row.source].into_iter().chain(rest));
+        table.row(texts.into_iter().chain(numbers.iter().map(String::as_str)));
     }
     table
 }

@@ -2,15 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use localauth_core::{Auth, Status, Timestamp, User, UserId, UserQuery};
+use localauth_core::{Auth, HouseRules, Status, Timestamp, User, UserId, UserLimits, UserQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::Api;
 use super::super::error::ApiError;
-use super::super::me::Quota;
 use super::super::query::QueryOf;
 use super::super::refusals::Refusals;
+use super::super::rules::{RuleView, views};
 use super::super::view::{UserView, time};
 use super::filter::{bad_cursor, cut, given, limit};
 use super::permissions::AllowedModels;
@@ -38,7 +38,10 @@ pub(super) struct ManagedUser {
     #[serde(rename = "createdAt")]
     created_at: String,
     allowed_models: AllowedModels,
-    quotas: Vec<Quota>,
+    /// The tier they were put into; null is the default one.
+    tier: Option<String>,
+    /// Their own limits. How they stand is told by `…/users/{id}/quotas`: to ask that for everybody would take long.
+    quotas: Vec<RuleView>,
 }
 
 /// Users, oldest first.
@@ -53,13 +56,14 @@ pub(super) struct UserList {
 }
 
 impl ManagedUser {
-    fn of(auth: &Auth, user: &User) -> Self {
+    fn of(auth: &Auth, user: &User, limits: &UserLimits, house: &HouseRules) -> Self {
         Self {
-            user: UserView::of(auth, user),
+            user: UserView::in_tier(auth, user, house.tier_of(limits).map(|(_, tier)| tier)),
             status: user.status.as_str(),
             created_at: time(user.created_at),
             allowed_models: (&user.models).into(),
-            quotas: Vec::new(),
+            tier: limits.tier.as_ref().map(ToString::to_string),
+            quotas: views(&limits.limits),
         }
     }
 }
@@ -101,9 +105,13 @@ pub(super) async fn list_users(
     };
     let mut found = api.auth.list_users(&query).await?;
     let next = limit.and_then(|limit| cut(&mut found, limit, cursor));
-    let users = found.iter().map(|user| ManagedUser::of(&api.auth, user)).collect();
+    let ids: Vec<UserId> = found.iter().map(|user| user.id).collect();
+    let limits = api.auth.limits_of_users(&ids).await?;
+    let (house, _) = api.auth.house_rules().await?;
+    let none = UserLimits::default();
+    let view = |user: &User| ManagedUser::of(&api.auth, user, limits.get(&user.id).unwrap_or(&none), &house);
     Ok(Json(UserList {
-        users,
+        users: found.iter().map(view).collect(),
         next: limit.is_some().then_some(next),
     }))
 }

@@ -14,7 +14,7 @@ fn answers_that_tell() {
                 "message":{"role":"assistant","content":"Hello!","refusal":null},"logprobs":null,"finish_reason":"stop"}],
                 "usage":{"prompt_tokens":19,"completion_tokens":10,"total_tokens":29,
                 "prompt_tokens_details":{"cached_tokens":7,"prompt_tokens":5},"avg_tok_per_sec":12.5},"service_tier":"default"}"#,
-                came_to: exactly("llama", 19, 10),
+                came_to: exactly("llama", 19, 10).cached(7),
             },
             Case {
                 name: "usage first",

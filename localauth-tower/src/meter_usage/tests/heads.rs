@@ -1,10 +1,9 @@
 //! What the head of an answer says, and what frames look like.
 
-use bytes::{Buf, Bytes};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::super::reading::{Reading, prompt_estimate};
-use super::{EVENTS, JSON, PROMPT_ESTIMATE, about, exactly, headers, measure};
+use super::super::reading::prompt_estimate;
+use super::{EVENTS, JSON, LINES, PROMPT_ESTIMATE, about, exactly, headers, measure, read, reading};
 
 #[test]
 fn content_types() {
@@ -25,6 +24,14 @@ fn content_types() {
             "{content_type}"
         );
     }
+    let lines = b"{\"prompt_eval_count\":2,\"eval_count\":3}\n".as_slice();
+    for content_type in ["application/x-ndjson", "Application/NDJSON; charset=utf-8"] {
+        assert_eq!(
+            measure(content_type, [lines], true),
+            exactly("", 2, 3),
+            "{content_type}"
+        );
+    }
     for content_type in ["audio/mpeg", "image/png", "application/jsonl", "text/plain", ""] {
         assert_eq!(
             measure(content_type, [json], false),
@@ -39,57 +46,20 @@ fn a_compressed_answer_cannot_be_read() {
     for (content_type, encoding, came_to) in [
         (JSON, "gzip", about("", PROMPT_ESTIMATE, 0)),
         (EVENTS, "br", about("", PROMPT_ESTIMATE, 0)),
+        (LINES, "zstd", about("", PROMPT_ESTIMATE, 0)),
         (JSON, "Identity", exactly("", 2, 0)),
         ("audio/mpeg", "gzip", exactly("", 0, 0)),
     ] {
         let mut headers = headers(content_type);
         headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
-        let mut reading = Reading::of(&headers);
-        reading.read(&br#"{"usage":{"prompt_tokens":2}}"#.as_slice());
+        let mut reading = reading(&headers);
+        read(&mut reading, br#"{"usage":{"prompt_tokens":2}}"#);
         assert_eq!(
             reading.measure(true, PROMPT_ESTIMATE),
             came_to,
             "{content_type} {encoding}"
         );
     }
-}
-
-#[test]
-fn frames_in_several_slices() {
-    let piece = |text: &'static str| Bytes::from_static(text.as_bytes());
-    let data = piece("{\"usage\":{\"prompt_")
-        .chain(piece("tokens\":2,"))
-        .chain(piece("\"completion_tokens\":3}}"));
-    let length = data.remaining();
-    let mut reading = Reading::of(&headers(JSON));
-    reading.read(&data);
-    assert_eq!(data.remaining(), length, "nothing is taken out");
-    assert_eq!(reading.measure(true, PROMPT_ESTIMATE), exactly("", 2, 3));
-}
-
-/// Shows one byte at a time, and no more.
-struct Narrow(Bytes);
-
-impl Buf for Narrow {
-    fn remaining(&self) -> usize {
-        self.0.remaining()
-    }
-
-    fn chunk(&self) -> &[u8] {
-        self.0.get(..1).unwrap_or_default()
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.0.advance(count);
-    }
-}
-
-#[test]
-fn frames_that_cannot_be_looked_at_whole() {
-    let mut reading = Reading::of(&headers(JSON));
-    reading.read(&Narrow(Bytes::from_static(b"{\"model\":\"m\"}")));
-    reading.read(&Bytes::from_static(b"{\"model\":\"n\"}"));
-    assert_eq!(reading.measure(true, PROMPT_ESTIMATE), about("", PROMPT_ESTIMATE, 0));
 }
 
 #[test]

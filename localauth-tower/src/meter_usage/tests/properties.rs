@@ -2,15 +2,18 @@
 
 use proptest::prelude::*;
 
-use super::super::counts::{Counts, tokens_of_piece};
-use super::super::json::{Document, JsonTap};
+use super::super::counts::tokens_of_piece;
+use super::super::events::EventTap;
+use super::super::facts::{Document, Head};
+use super::super::guard::Guard;
+use super::super::json::JsonTap;
 use super::super::reading::Measured;
-use super::super::sse::EventTap;
+use super::super::streaming::Streaming;
 use super::tree::{Dice, Found, Tree, document};
-use super::{EVENTS, JSON, PROMPT_ESTIMATE, measure};
+use super::{EVENTS, JSON, PROMPT_ESTIMATE, measure, pass};
 
 /// Cuts `bytes` into pieces of these lengths, over and over; the first rest is in one piece where a length is 0.
-fn cut<'b>(mut bytes: &'b [u8], lengths: &[usize]) -> Vec<&'b [u8]> {
+pub(super) fn cut<'b>(mut bytes: &'b [u8], lengths: &[usize]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     for &length in lengths.iter().cycle() {
         let (piece, rest) = bytes.split_at(if length == 0 {
@@ -79,17 +82,18 @@ fn read_events(stream: &str) -> Measured {
     let cost = told.is_some() || tap.costs_tokens();
     Measured {
         model: tap.model().to_owned(),
-        prompt_tokens: counts.prompt.unwrap_or(if cost { PROMPT_ESTIMATE } else { 0 }),
+        prompt_tokens: counts.prompt().unwrap_or(if cost { PROMPT_ESTIMATE } else { 0 }),
+        cached_tokens: counts.cached(),
         completion_tokens: counts.completion.unwrap_or(0) + uncounted,
-        estimated: cost && (counts.prompt.is_none() || uncounted > 0),
+        estimated: cost && (counts.prompt().is_none() || uncounted > 0),
     }
 }
 
 /// Writes documents as events: with lines broken wherever the documents are, comments and other fields between.
-fn write_events(trees: &[Tree], throws: &[u8]) -> String {
+fn write_each(trees: &[Tree], throws: &[u8]) -> Vec<String> {
     let mut dice = Dice::new(throws);
-    let mut out = String::new();
-    for tree in trees {
+    let mut write = |tree: &Tree| {
+        let mut out = String::new();
         let end = match dice.roll() {
             0..40 => "\r\n",
             40..80 => "\r",
@@ -112,8 +116,38 @@ fn write_events(trees: &[Tree], throws: &[u8]) -> String {
             out.push_str(end);
         }
         out.push_str(end);
-    }
-    out
+        out
+    };
+    trees.iter().map(&mut write).collect()
+}
+
+fn write_events(trees: &[Tree], throws: &[u8]) -> String {
+    write_each(trees, throws).concat()
+}
+
+/// A chunk with usage and nothing else, or almost.
+fn usage_alone() -> impl Strategy<Value = Tree> {
+    let number = |number: u64| Tree::Literal(number.to_string());
+    let entry = |key: &str, value| (key.to_owned(), value);
+    let usage = move |prompt, completion| {
+        let counts = vec![
+            entry("prompt_tokens", number(prompt)),
+            entry("completion_tokens", number(completion)),
+        ];
+        entry("usage", Tree::Object(counts))
+    };
+    let choices = prop_oneof![
+        4 => Just(Tree::Array(Vec::new())),
+        1 => Just(Tree::Array(vec![Tree::Object(Vec::new())])),
+        1 => Just(Tree::Literal("null".to_owned())),
+    ];
+    (choices, 0_u64..9, 0_u64..9, any::<bool>()).prop_map(move |(choices, prompt, completion, first)| {
+        let mut entries = vec![usage(prompt, completion), entry("choices", choices)];
+        if first {
+            entries.reverse();
+        }
+        Tree::Object(entries)
+    })
 }
 
 proptest! {
@@ -127,7 +161,7 @@ proptest! {
         // `serde_json` has the last word on whether it is JSON at all.
         prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
         let (model, counts) = (tap.model().to_owned(), tap.counts());
-        let Document { text_bytes, counted, complete } = tap.end_document();
+        let Document { text_bytes, counted, complete, .. } = tap.end_document();
         prop_assert_eq!(Found { model, counts, text_bytes, counted }, tree.found(), "{}", text);
         prop_assert!(complete || matches!(tree, Tree::Literal(_)), "{}", text);
     }
@@ -146,6 +180,40 @@ proptest! {
     ) {
         let expected = read_events(&stream);
         prop_assert_eq!(measure(EVENTS, cut(stream.as_bytes(), &lengths), true), expected, "{:?}", stream);
+    }
+
+    #[test]
+    fn nothing_is_changed_but_what_is_hidden(
+        trees in prop::collection::vec(prop_oneof![2 => document(), 1 => usage_alone()], 0..8),
+        throws in dice(),
+        lengths in lengths(),
+        rest in prop::sample::select(vec!["", "data: ", ": x", "data: {\"choices\":"]),
+    ) {
+        let each = write_each(&trees, &throws);
+        let stream = format!("{}{rest}", each.concat());
+        let pieces = cut(stream.as_bytes(), &lengths);
+        let passed = pass(EventTap::sse(), pieces.iter().copied(), false, None);
+        prop_assert_eq!(passed.text.as_slice(), stream.as_bytes());
+
+        let shown = each.iter().zip(&trees).filter(|(_, tree)| !tree.is_usage_alone()).map(|(text, _)| text.as_str());
+        let shown = shown.chain([rest]).collect::<String>();
+        let gated = pass(EventTap::sse(), pieces, true, None);
+        prop_assert_eq!(String::from_utf8(gated.text).unwrap(), shown);
+        prop_assert_eq!(gated.tally, passed.tally, "what is hidden counts");
+    }
+
+    #[test]
+    fn an_answer_ends_at_the_same_place_however_it_is_cut(
+        trees in prop::collection::vec(document(), 0..8),
+        throws in dice(),
+        lengths in lengths(),
+        limit in 0_u64..20,
+    ) {
+        let stream = write_events(&trees, &throws);
+        let whole = pass(EventTap::sse(), [stream.as_bytes()], false, Some(limit));
+        prop_assert!(stream.as_bytes().starts_with(&whole.text));
+        prop_assert_eq!(whole.was_cut, whole.text.len() < stream.len());
+        prop_assert_eq!(pass(EventTap::sse(), cut(stream.as_bytes(), &lengths), false, Some(limit)), whole);
     }
 
     #[test]
@@ -193,8 +261,17 @@ proptest! {
     }
 }
 
+/// Of a stream: what is in the body, and what it points to. An event that is kept back comes on top, and is bounded too.
 #[test]
 fn memory_is_bounded() {
-    assert!(size_of::<EventTap>() <= 640, "{}", size_of::<EventTap>());
-    assert_eq!(Counts::default().told(), None);
+    let sizes = [
+        ("an answer in one piece", size_of::<JsonTap>(), 1_024),
+        ("a reader of events", size_of::<EventTap>() + size_of::<Head>(), 1_600),
+        ("a stream", size_of::<Streaming>() + size_of::<Head>(), 3_200),
+        ("the guard", size_of::<Guard>(), 400),
+    ];
+    for (what, size, bound) in sizes {
+        eprintln!("{what}: {size}");
+        assert!(size <= bound, "{what}: {size}");
+    }
 }

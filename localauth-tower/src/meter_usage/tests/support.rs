@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,7 +13,10 @@ use http_body_util::Full;
 use localauth_core::{Auth, MemoryStore, PasswordCost, Period, UsageFilter};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::super::MeterUsage;
+use super::super::budget::{Budget, BudgetSlot, Grant};
+use super::super::reading::Measured;
+use super::super::recheck::Recheck;
+use super::super::{MeterUsage, ResponseBody};
 use crate::CurrentUser;
 
 pub(super) const KEY: &str = "shared-key";
@@ -24,28 +28,44 @@ pub(super) type Answer = Result<Response<Frames>, &'static str>;
 /// A body that gives these frames.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frames {
-    frames: VecDeque<Result<Step, &'static str>>,
+    steps: VecDeque<Result<Step, &'static str>>,
     /// Whether it says so when there is none left.
     pub(super) knows_its_end: bool,
+    /// Gone when the body is.
+    alive: Arc<()>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Data(&'static str),
+    Data(Bytes),
     Trailers(HeaderMap),
     Wait,
+    Never,
+    Panic,
 }
 
 impl Frames {
-    pub(super) fn new(frames: impl IntoIterator<Item = Result<Step, &'static str>>) -> Self {
+    pub(super) fn new(steps: impl IntoIterator<Item = Result<Step, &'static str>>) -> Self {
         Self {
-            frames: frames.into_iter().collect(),
+            steps: steps.into_iter().collect(),
             knows_its_end: false,
+            alive: Arc::new(()),
         }
     }
 
-    pub(super) fn of(texts: impl IntoIterator<Item = &'static str>) -> Self {
-        Self::new(texts.into_iter().map(|text| Ok(Step::Data(text))))
+    pub(super) fn of<T: Into<Bytes>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::new(texts.into_iter().map(|text| Ok(Step::Data(text.into()))))
+    }
+
+    /// The same, and then nothing for ever.
+    pub(super) fn unending<T: Into<Bytes>>(texts: impl IntoIterator<Item = T>) -> Self {
+        let steps = texts.into_iter().map(|text| Ok(Step::Data(text.into())));
+        Self::new(steps.chain([Ok(Step::Never)]))
+    }
+
+    /// Whether the body is still there, and is the only one.
+    pub(super) fn life(&self) -> Weak<()> {
+        Arc::downgrade(&self.alive)
     }
 }
 
@@ -54,20 +74,25 @@ impl Body for Frames {
     type Error = &'static str;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        Poll::Ready(match self.frames.pop_front() {
+        Poll::Ready(match self.steps.pop_front() {
             None => None,
             Some(Err(error)) => Some(Err(error)),
-            Some(Ok(Step::Data(text))) => Some(Ok(Frame::data(Bytes::from_static(text.as_bytes())))),
+            Some(Ok(Step::Data(data))) => Some(Ok(Frame::data(data))),
             Some(Ok(Step::Trailers(trailers))) => Some(Ok(Frame::trailers(trailers))),
             Some(Ok(Step::Wait)) => {
                 cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(Ok(Step::Panic)) => panic!("on purpose"),
+            Some(Ok(Step::Never)) => {
+                self.steps.push_front(Ok(Step::Never));
                 return Poll::Pending;
             }
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.knows_its_end && self.frames.is_empty()
+        self.knows_its_end && self.steps.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -87,6 +112,7 @@ pub(super) fn one(model: &str, prompt: u64, completion: u64, estimated: bool) ->
 pub(super) struct Metered {
     pub(super) auth: Auth,
     pub(super) user: CurrentUser,
+    pub(super) recheck: Option<Recheck>,
 }
 
 impl Metered {
@@ -98,7 +124,15 @@ impl Metered {
             .unwrap();
         let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {KEY}").parse().unwrap())]);
         let user = CurrentUser::new(auth.authenticate(&headers).await.unwrap(), None);
-        Self { auth, user }
+        let recheck = None;
+        Self { auth, user, recheck }
+    }
+
+    /// The same request, with something that another layer said about it.
+    pub(super) fn request_with<T: Clone + Send + Sync + 'static>(&self, extension: T) -> Request<Full<Bytes>> {
+        let mut request = self.request();
+        request.extensions_mut().insert(extension);
+        request
     }
 
     /// A request of 40 bytes, so taken for 10 tokens.
@@ -111,14 +145,26 @@ impl Metered {
     }
 
     /// What becomes of `request` when the handler answers so.
+    pub(super) async fn respond<B: Body>(
+        &self,
+        request: Request<B>,
+        answer: Answer,
+    ) -> Result<Response<ResponseBody<Frames>>, &'static str> {
+        let handler = service_fn(move |_: Request<B>| std::future::ready(answer.clone()));
+        let mut layer = MeterUsage::new(&self.auth);
+        if let Some(recheck) = &self.recheck {
+            layer = layer.with_recheck(recheck.clone());
+        }
+        layer.layer(handler).oneshot(request).await
+    }
+
+    /// The body of that.
     pub(super) async fn ask<B: Body>(
         &self,
         request: Request<B>,
         answer: Answer,
-    ) -> Result<impl Body<Data = Bytes, Error = &'static str>, &'static str> {
-        let handler = service_fn(move |_: Request<B>| std::future::ready(answer.clone()));
-        let response = MeterUsage::new(&self.auth).layer(handler).oneshot(request).await?;
-        Ok(Box::pin(response.into_body()))
+    ) -> Result<Pin<Box<ResponseBody<Frames>>>, &'static str> {
+        Ok(Box::pin(self.respond(request, answer).await?.into_body()))
     }
 
     pub(super) async fn recorded(&self) -> Recorded {
@@ -155,4 +201,70 @@ pub(super) fn stream() -> Vec<&'static str> {
         "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"three\"}}],\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":3}}\n\n",
         "data: [DONE]\n\n",
     ]
+}
+
+/// A budget of so many tokens, and what became of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Purse(Arc<Mutex<Spent>>);
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spent {
+    pub(super) limit: u64,
+    /// Whether each question is pending once.
+    pub(super) is_slow: bool,
+    pub(super) asked: Vec<u64>,
+    pub(super) committed: u32,
+    pub(super) settled: Vec<Measured>,
+    pub(super) is_gone: bool,
+}
+
+impl Purse {
+    pub(super) fn of(limit: u64) -> Self {
+        let purse = Self::default();
+        purse.0.lock().unwrap().limit = limit;
+        purse
+    }
+
+    pub(super) fn slow(self) -> Self {
+        self.0.lock().unwrap().is_slow = true;
+        self
+    }
+
+    pub(super) fn spent(&self) -> Spent {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(super) fn slot(&self) -> BudgetSlot {
+        BudgetSlot::new(Held(self.clone()))
+    }
+}
+
+/// The purse, as one request has it.
+struct Held(Purse);
+
+impl Budget for Held {
+    fn poll_grant(&mut self, cx: &mut Context<'_>, written: u64) -> Poll<Grant> {
+        let mut spent = self.0.0.lock().unwrap();
+        if spent.is_slow && spent.asked.last() != Some(&written) {
+            spent.asked.push(written);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        spent.asked.push(written);
+        Poll::Ready(if written > spent.limit { Grant::Cut } else { Grant::Pass })
+    }
+
+    fn commit(&mut self) {
+        self.0.0.lock().unwrap().committed += 1;
+    }
+
+    fn settle(&mut self, measured: &Measured) {
+        self.0.0.lock().unwrap().settled.push(measured.clone());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().is_gone = true;
+    }
 }

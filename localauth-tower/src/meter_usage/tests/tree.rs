@@ -16,7 +16,8 @@ const TEXT: &[&str] = &[
     ".delta.text",
     ".delta.thinking",
     ".delta.partial_json",
-    ".output[].arguments",
+    ".thinking",
+    ".response",
     ".output[].content",
     ".output[].content[].text",
     ".output[].content[].thinking",
@@ -24,7 +25,16 @@ const TEXT: &[&str] = &[
     ".choices[].text",
 ];
 
-/// The same within `.choices[].delta` and `.choices[].message`.
+/// Where text stands that the model wrote, and further in.
+const ARGUMENTS: &[&str] = &[
+    ".output[].arguments",
+    ".content[].input",
+    ".output[].content[].input",
+    ".delta.input",
+];
+
+/// The same within `.choices[].delta`, `.choices[].message` and `.message`.
+const MESSAGES: &[&str] = &[".choices[].delta", ".choices[].message", ".message"];
 const MESSAGE_TEXT: &[&str] = &[
     ".content",
     ".content[].text",
@@ -32,7 +42,12 @@ const MESSAGE_TEXT: &[&str] = &[
     ".content[].partial_json",
     ".reasoning_content",
     ".reasoning",
+    ".thinking",
     ".refusal",
+];
+
+const MESSAGE_ARGUMENTS: &[&str] = &[
+    ".content[].input",
     ".tool_calls[].function.arguments",
     ".function_call.arguments",
 ];
@@ -58,11 +73,30 @@ pub(super) struct Found {
     pub(super) counted: bool,
 }
 
+/// Whether `path` is one of these or leads further in.
+fn is_within(path: &str, outer: &[&str]) -> bool {
+    let rest = |outer: &&str| path.strip_prefix(*outer);
+    outer
+        .iter()
+        .filter_map(rest)
+        .any(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 fn is_text(path: &str) -> bool {
-    let message = path
-        .strip_prefix(".choices[].delta")
-        .or_else(|| path.strip_prefix(".choices[].message"));
-    TEXT.contains(&path) || message.is_some_and(|path| MESSAGE_TEXT.contains(&path))
+    let within_message = MESSAGES
+        .iter()
+        .filter_map(|message| path.strip_prefix(*message))
+        .any(|path| MESSAGE_TEXT.contains(&path) || is_within(path, MESSAGE_ARGUMENTS));
+    TEXT.contains(&path) || is_within(path, ARGUMENTS) || within_message
+}
+
+/// The largest number under these keys.
+fn largest(entries: &[(String, Tree)], names: &[&str]) -> Option<u64> {
+    let numbers = entries.iter().filter_map(|(key, value)| match value {
+        Tree::Literal(number) if names.contains(&key.as_str()) => number.parse::<u64>().ok(),
+        _ => None,
+    });
+    numbers.max()
 }
 
 impl Tree {
@@ -92,28 +126,63 @@ impl Tree {
                 }
                 if USAGE.contains(&path) {
                     Self::count(entries, found);
+                } else if path.is_empty() {
+                    let counts = Counts {
+                        prompt: largest(entries, &["prompt_eval_count"]),
+                        completion: largest(entries, &["eval_count"]),
+                        ..Counts::default()
+                    };
+                    Self::told(counts, found);
                 }
             }
         }
     }
 
     fn count(entries: &[(String, Self)], found: &mut Found) {
-        let largest = |names: [&str; 2]| {
-            let numbers = entries.iter().filter_map(|(key, value)| match value {
-                Self::Literal(number) if names.contains(&key.as_str()) => number.parse::<u64>().ok(),
+        let details = entries
+            .iter()
+            .filter(|(key, _)| ["prompt_tokens_details", "input_tokens_details"].contains(&key.as_str()))
+            .filter_map(|(_, details)| match details {
+                Self::Object(entries) => largest(entries, &["cached_tokens"]),
                 _ => None,
             });
-            numbers.max()
+        let counts = Counts {
+            prompt: largest(entries, &["prompt_tokens"]),
+            input: largest(entries, &["input_tokens"]),
+            completion: largest(entries, &["completion_tokens", "output_tokens"]),
+            total: largest(entries, &["total_tokens"]),
+            cached: details.max().max(largest(entries, &["prompt_cache_hit_tokens"])),
+            cache_read: largest(entries, &["cache_read_input_tokens"]),
+            cache_written: largest(entries, &["cache_creation_input_tokens"]),
         };
-        let told = Counts {
-            prompt: largest(["prompt_tokens", "input_tokens"]),
-            completion: largest(["completion_tokens", "output_tokens"]),
-            total: largest(["total_tokens", "total_tokens"]),
-        };
-        if let Some(told) = told.told() {
+        Self::told(counts, found);
+    }
+
+    fn told(counts: Counts, found: &mut Found) {
+        if let Some(told) = counts.told() {
             found.counted |= told.completion > Some(0);
             found.counts.get_or_insert_default().update(told);
         }
+    }
+
+    /// Whether this is a chunk that tells usage and nothing else.
+    pub(super) fn is_usage_alone(&self) -> bool {
+        let Self::Object(entries) = self else { return false };
+        let has_usage = entries
+            .iter()
+            .any(|(key, value)| key == "usage" && matches!(value, Self::Object(_)));
+        let choices: Vec<&Vec<Self>> = entries
+            .iter()
+            .filter_map(|(key, value)| match value {
+                Self::Array(choices) if key == "choices" => Some(choices),
+                _ => None,
+            })
+            .collect();
+        let is_empty = choices.last().is_some_and(|choices| choices.is_empty());
+        let any = choices
+            .iter()
+            .any(|choices| choices.iter().any(|choice| matches!(choice, Self::Object(_))));
+        has_usage && is_empty && !any
     }
 
     /// Writes it, with spaces and escapes as the dice say.
@@ -233,6 +302,21 @@ fn key() -> impl Strategy<Value = String> {
         "completion_tokens",
         "output_tokens",
         "total_tokens",
+        "prompt_tokens_details",
+        "input_tokens_details",
+        "cached_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "prompt_cache_hit_tokens",
+        "prompt_eval_count",
+        "eval_count",
+        "input",
+        "id",
+        "type",
+        "index",
+        "finish_reason",
+        "created",
+        "done",
     ]);
     prop_oneof![8 => known.prop_map(str::to_owned), 1 => text()]
 }
@@ -273,11 +357,15 @@ fn telling() -> impl Strategy<Value = Tree> {
     let paths = |paths: Vec<String>| prop::sample::select(paths);
     let owned = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect::<Vec<_>>();
     let mut texts = owned(TEXT);
-    for path in MESSAGE_TEXT {
-        texts.extend([format!(".choices[].delta{path}"), format!(".choices[].message{path}")]);
+    texts.extend(owned(ARGUMENTS));
+    for message in MESSAGES {
+        for path in MESSAGE_TEXT.iter().chain(MESSAGE_ARGUMENTS) {
+            texts.push(format!("{message}{path}"));
+        }
     }
     let counts = prop::collection::vec((key(), literal().prop_map(Tree::Literal)), 0..5);
     prop_oneof![
+        (paths(texts.clone()), wild()).prop_map(|(path, tree)| at(&path, tree)),
         (paths(texts), text()).prop_map(|(path, text)| at(&path, Tree::Text(text))),
         (paths(owned(MODEL)), "[a-zé\"]{0,9}").prop_map(|(path, text)| at(&path, Tree::Text(text))),
         (paths(owned(USAGE)), counts).prop_map(|(path, counts)| at(&path, Tree::Object(counts))),

@@ -33,11 +33,6 @@ impl Complaint {
         )
     }
 
-    /// The request can be understood in two ways.
-    pub(super) fn ambiguous(text: &'static str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "ambiguous_request", text)
-    }
-
     /// The body, `{"error": {…}}`.
     pub(super) fn body(&self, style: ErrorCode) -> Value {
         let kind = if self.status.is_server_error() {

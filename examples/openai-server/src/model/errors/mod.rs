@@ -50,21 +50,9 @@ pub async fn shape(State(style): State<ErrorCode>, request: Request, next: Next)
     }
 }
 
-/// Marks an answer that has its shape already.
-#[derive(Clone, Copy)]
-struct Shaped;
-
 /// Whether it is a refusal of ours, and no error of mistral.rs.
 fn is_shaped(response: &Response) -> bool {
-    let extensions = response.extensions();
-    extensions.get::<Denial>().is_some() || extensions.get::<Shaped>().is_some()
-}
-
-/// The answer to a request that can be understood in two ways.
-pub(super) fn ambiguous_request(text: &'static str, style: ErrorCode) -> Response {
-    let mut response = answer(&Complaint::ambiguous(text), style);
-    response.extensions_mut().insert(Shaped);
-    response
+    response.extensions().get::<Denial>().is_some()
 }
 
 /// The answer to a path that nobody knows.

@@ -36,6 +36,8 @@ fn defaults() {
     assert_eq!(settings.stale_limit, Duration::from_mins(5));
     assert_eq!(settings.shutdown_grace, Duration::from_secs(30));
     assert_eq!(settings.max_body, 50_000_000);
+    assert_eq!((settings.queue_places, settings.queue_waiting), (0, 100));
+    assert_eq!(settings.queue_patience, Duration::from_secs(30));
     assert_eq!(settings.default_key_expiry, None);
     assert_eq!(settings.audit_retention, Duration::from_hours(90 * 24));
     assert!(settings.github.is_none() && settings.oidc.is_none());
@@ -64,6 +66,9 @@ fn each_setting_is_read() {
             ("LOCALAUTH_SHUTDOWN_GRACE", "1m"),
             ("LOCALAUTH_MAX_BODY", "1MB"),
             ("LOCALAUTH_OPAQUE_ERRORS", "true"),
+            ("LOCALAUTH_QUEUE_PLACES", "4"),
+            ("LOCALAUTH_QUEUE_WAITING", "7"),
+            ("LOCALAUTH_QUEUE_PATIENCE", "2m"),
             ("LOCALAUTH_LOG", "debug"),
         ],
     )
@@ -78,6 +83,8 @@ fn each_setting_is_read() {
     assert_eq!(settings.registration_mode, RegistrationMode::Invite);
     assert_eq!(settings.error_code, ErrorCode::Number);
     assert_eq!(settings.max_body, 1_000_000);
+    assert_eq!((settings.queue_places, settings.queue_waiting), (4, 7));
+    assert_eq!(settings.queue_patience, Duration::from_mins(2));
     assert!(!settings.auth && settings.disable_local_auth && settings.opaque_errors);
 
     let shown = format!("{settings:?}");
@@ -149,6 +156,8 @@ fn what_is_wrong_is_said_in_one_line() {
         (("LOCALAUTH_LISTEN", ""), "is empty"),
         (("LOCALAUTH_AUTH", "perhaps"), "`true` or `false`"),
         (("LOCALAUTH_MAX_BODY", "many"), "`50MB`"),
+        (("LOCALAUTH_QUEUE_PLACES", "-1"), "like `4`"),
+        (("LOCALAUTH_QUEUE_PATIENCE", "30s"), "without LOCALAUTH_QUEUE_PLACES"),
         (("LOCALAUTH_SHUTDOWN_GRACE", "soon"), "`30s`"),
         (("LOCALAUTH_DEFAULT_KEY_EXPIRY", "0d"), "longer than nothing"),
         (

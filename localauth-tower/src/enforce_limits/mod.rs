@@ -1,0 +1,19 @@
+//! [`EnforceLimits`]: may it still?
+
+mod ask;
+mod body;
+mod budget;
+mod count;
+mod future;
+mod headers;
+mod layer;
+mod service;
+
+pub use body::ResponseBody;
+pub use count::CountPrompt;
+pub use future::ResponseFuture;
+pub use layer::EnforceLimits;
+pub use service::EnforceLimitsService;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! [`FairShare`]: whose turn is it?
+
+mod body;
+mod future;
+mod layer;
+mod service;
+mod which;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+pub use layer::FairShare;
+pub use service::FairShareService;
+
+#[cfg(test)]
+mod tests;

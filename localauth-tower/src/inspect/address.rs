@@ -1,0 +1,158 @@
+//! What the address of a request says about its model, and about the fields that its route takes.
+
+use std::borrow::Cow;
+
+use http::Uri;
+use localauth_core::Denial;
+
+use super::fields::{Field, reads_as};
+
+/// What a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Chat,
+    Completions,
+    Responses,
+    Messages,
+    Other,
+}
+
+impl Route {
+    pub(super) fn of(path: &str) -> Self {
+        if path.ends_with("/chat/completions") {
+            Self::Chat
+        } else if path.ends_with("/completions") {
+            Self::Completions
+        } else if path.ends_with("/responses") {
+            Self::Responses
+        } else if path.ends_with("/messages") {
+            Self::Messages
+        } else {
+            Self::Other
+        }
+    }
+
+    /// The fields that bound an answer here; the first is the one to add where a client used none.
+    pub(super) const fn bounds(self) -> &'static [Field] {
+        match self {
+            Self::Chat => &[Field::MaxTokens, Field::MaxCompletionTokens],
+            Self::Completions | Self::Messages => &[Field::MaxTokens],
+            Self::Responses => &[Field::MaxOutputTokens],
+            Self::Other => &[],
+        }
+    }
+
+    /// Whether its streams tell their usage only when asked to.
+    pub(super) const fn is_asked_for_usage(self) -> bool {
+        matches!(self, Self::Chat | Self::Completions)
+    }
+}
+
+/// The model in the path: what the rule's `pattern` calls `{model}`, or what follows `/engines/`.
+///
+/// # Errors
+///
+/// [`Denial::AmbiguousRequest`] where it cannot be read.
+pub(super) fn model_in_path<'a>(path: &'a str, pattern: Option<&str>) -> Result<Option<Cow<'a, str>>, Denial> {
+    let segments = || path.split('/');
+    let declared = pattern.and_then(|pattern| {
+        let place = pattern.split('/').position(|segment| segment == "{model}")?;
+        segments().nth(place)
+    });
+    let segment = declared.or_else(|| segments().skip_while(|segment| *segment != "engines").nth(1));
+    segment.map(decoded).transpose()
+}
+
+/// One segment without its percent-encoding. Forms mean a space by `+`; paths do not.
+fn decoded(segment: &str) -> Result<Cow<'_, str>, Denial> {
+    if !segment.contains('%') {
+        return Ok(Cow::Borrowed(segment));
+    }
+    let literal = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    let mut pairs = form_urlencoded::parse(literal.as_bytes());
+    match pairs.next() {
+        Some((name, _)) if !name.contains(char::REPLACEMENT_CHARACTER) && !name.contains(char::is_control) => {
+            Ok(Cow::Owned(name.into_owned()))
+        }
+        _ => Err(Denial::AmbiguousRequest),
+    }
+}
+
+/// Whether the query names no other model, in no spelling, than `is_it` says. Some servers part a query at `;` too.
+///
+/// # Errors
+///
+/// [`Denial::AmbiguousRequest`].
+pub(super) fn check_query(uri: &Uri, is_it: impl Fn(&str) -> bool) -> Result<(), Denial> {
+    let Some(query) = uri.query() else {
+        return Ok(());
+    };
+    let agrees = |query: &str| {
+        form_urlencoded::parse(query.as_bytes())
+            .filter(|(name, _)| reads_as(name, Field::Model.name()))
+            .all(|(_, model)| is_it(&model))
+    };
+    if agrees(query) && (!query.contains(';') || agrees(&query.replace(';', "&"))) {
+        Ok(())
+    } else {
+        Err(Denial::AmbiguousRequest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_name_a_model() {
+        let pattern = Some("/v1/engines/{model}/completions");
+        for (path, pattern, expected) in [
+            ("/v1/engines/a/completions", pattern, Ok(Some("a"))),
+            ("/v1/engines/a/completions", None, Ok(Some("a"))),
+            ("/v1/engines/a/completions", Some("/v1/engines/{*rest}"), Ok(Some("a"))),
+            ("/deployments/b/chat", Some("/deployments/{model}/chat"), Ok(Some("b"))),
+            ("/v1/engines/x%2Fy+z%26/completions", pattern, Ok(Some("x/y+z&"))),
+            ("/v1/engines/%61/completions", pattern, Ok(Some("a"))),
+            ("/v1/engines/%ff/completions", pattern, Err(Denial::AmbiguousRequest)),
+            ("/v1/engines/a%00/completions", pattern, Err(Denial::AmbiguousRequest)),
+            ("/v1/completions", Some("/v1/completions"), Ok(None)),
+            ("/v1/completions", None, Ok(None)),
+        ] {
+            let model = model_in_path(path, pattern);
+            assert_eq!(
+                model.as_ref().map(Option::as_deref),
+                expected.as_ref().copied(),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_query_may_only_repeat_what_is_known() {
+        let check = |query: &str| check_query(&format!("/v1/completions{query}").parse().unwrap(), |name| name == "a");
+        for query in [
+            "",
+            "?",
+            "?model=a",
+            "?x=1&model=%61&Model=a",
+            "?models=b",
+            "?x;y=1",
+            "?mode=model=b",
+        ] {
+            assert_eq!(check(query), Ok(()), "{query}");
+        }
+        for query in [
+            "?model=b",
+            "?model=a&model=b",
+            "?mod%65l=b",
+            "?MODEL=b",
+            "?model",
+            "?model%00=b",
+            "?model=a;x=1",
+            "?x=1;model=b",
+            "?model=%ff",
+        ] {
+            assert_eq!(check(query), Err(Denial::AmbiguousRequest), "{query}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The fields of a request that decisions depend on, and the spellings in which somebody might read them.
+
+/// What is looked for at the top of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Model,
+    Stream,
+    StreamOptions,
+    N,
+    BestOf,
+    MaxTokens,
+    MaxCompletionTokens,
+    MaxOutputTokens,
+    NPredict,
+}
+
+/// How many [`Field`]s there are.
+pub(super) const FIELDS: usize = 9;
+
+/// Their names, in their order.
+pub(super) const NAMES: [&str; FIELDS] = [
+    "model",
+    "stream",
+    "stream_options",
+    "n",
+    "best_of",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "n_predict",
+];
+
+/// Those that say how many tokens may be written at most. `n_predict` is llama.cpp's, which prefers it.
+pub(super) const LIMITS: [Field; 4] = [
+    Field::MaxTokens,
+    Field::MaxCompletionTokens,
+    Field::MaxOutputTokens,
+    Field::NPredict,
+];
+
+impl Field {
+    pub(super) const fn name(self) -> &'static str {
+        NAMES[self as usize]
+    }
+}
+
+/// What a key is, among some names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// The name at this place, to the letter.
+    Named(usize),
+    /// Something that some readers take for one of the names, and others do not.
+    Unclear,
+    /// None of them.
+    Other,
+}
+
+impl Key {
+    /// What a `key` is that stands in the body as it is written here.
+    pub(super) fn plain(key: &str, names: &[&str]) -> Self {
+        match names.iter().position(|&name| name == key) {
+            Some(place) => Self::Named(place),
+            None if names.iter().any(|name| reads_as(key, name)) => Self::Unclear,
+            None => Self::Other,
+        }
+    }
+
+    /// What a `key` is that was written with escapes. There are readers that compare without undoing them.
+    pub(super) fn escaped(key: &str, names: &[&str]) -> Self {
+        if names.iter().any(|name| reads_as(key, name)) {
+            Self::Unclear
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Whether any reader might take `key` for `name`, which is in lower-case ASCII: without regard to case, as Go and .NET
+/// read (for which `ſ` is an `s` and the Kelvin sign a `k`), or only up to a null character, as C does.
+pub(super) fn reads_as(key: &str, name: &str) -> bool {
+    let key = key.split('\0').next().unwrap_or_default();
+    // No character that folds to a letter has more than three bytes.
+    (name.len()..=3 * name.len()).contains(&key.len()) && key.chars().map(fold).eq(name.chars())
+}
+
+fn fold(char: char) -> char {
+    if char.is_ascii() {
+        return char.to_ascii_lowercase();
+    }
+    let upper = char.to_uppercase().next().filter(char::is_ascii);
+    let lower = char.to_lowercase().next().filter(char::is_ascii);
+    upper.or(lower).map_or(char, |letter| letter.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_in_the_order_of_the_fields() {
+        for (field, name) in [
+            (Field::Model, "model"),
+            (Field::StreamOptions, "stream_options"),
+            (Field::MaxTokens, "max_tokens"),
+            (Field::NPredict, "n_predict"),
+        ] {
+            assert_eq!(field.name(), name);
+        }
+    }
+
+    #[test]
+    fn what_some_reader_takes_for_a_name_is_unclear() {
+        assert_eq!(Key::plain("model", &NAMES), Key::Named(0));
+        assert_eq!(Key::escaped("model", &NAMES), Key::Unclear);
+        for key in [
+            "Model",
+            "MODEL",
+            "\u{17f}tream",
+            "max_to\u{212a}ens",
+            "m\u{131}n_n\0",
+            "n\0",
+            "N",
+            "model\0x",
+            "max_complet\u{130}on_tokens",
+        ] {
+            let expected = if key.starts_with("m\u{131}n") {
+                Key::Other
+            } else {
+                Key::Unclear
+            };
+            assert_eq!(Key::plain(key, &NAMES), expected, "{key:?}");
+        }
+        for key in ["", "mode", "models", "m\0odel", " model", "messages", "\u{ff4d}odel"] {
+            assert_eq!(Key::plain(key, &NAMES), Key::Other, "{key:?}");
+            assert_eq!(Key::escaped(key, &NAMES), Key::Other, "{key:?}");
+        }
+    }
+}

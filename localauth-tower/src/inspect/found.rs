@@ -1,0 +1,117 @@
+//! What a body was found to ask for, and where in it that stands.
+
+use std::ops::Range;
+
+use localauth_core::Denial;
+
+use super::fields::{FIELDS, Field, LIMITS};
+
+/// What a body asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) model: Option<Box<str>>,
+    pub(super) stream: bool,
+    /// How many answers.
+    pub(super) choices: u32,
+    pub(super) includes_usage: bool,
+    amounts: [Option<Amount>; LIMITS.len()],
+    /// Where it stands, if the body can be edited.
+    pub(super) layout: Option<Layout>,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            model: None,
+            stream: false,
+            choices: 1,
+            includes_usage: false,
+            amounts: [None; LIMITS.len()],
+            layout: None,
+        }
+    }
+}
+
+/// How many tokens may be written at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Amount {
+    /// As if nothing had been said.
+    Null,
+    Unlimited,
+    Tokens(u64),
+}
+
+impl Found {
+    /// Notes a limit. Under two names it must be the same one: which name counts depends on the reader.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::AmbiguousRequest`].
+    pub(super) fn limit(&mut self, field: Field, amount: Amount) -> Result<(), Denial> {
+        let told = |amount: &&Amount| **amount != Amount::Null;
+        if amount != Amount::Null && self.amounts.iter().flatten().filter(told).any(|other| *other != amount) {
+            return Err(Denial::AmbiguousRequest);
+        }
+        if let Some(place) = LIMITS.iter().position(|limit| *limit == field) {
+            self.amounts[place] = Some(amount);
+        }
+        Ok(())
+    }
+
+    /// The one number of tokens that was said, under whatever name.
+    pub(super) fn tokens(&self) -> Option<u64> {
+        self.amounts.iter().flatten().find_map(|amount| match amount {
+            Amount::Tokens(tokens) => Some(*tokens),
+            Amount::Null | Amount::Unlimited => None,
+        })
+    }
+
+    /// What was said under a name.
+    pub(super) fn amount(&self, field: Field) -> Option<Amount> {
+        let place = LIMITS.iter().position(|limit| *limit == field)?;
+        self.amounts[place]
+    }
+}
+
+/// Where in a JSON object it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Where the first field stands, or would.
+    pub(super) start: usize,
+    pub(super) is_empty: bool,
+    spans: [Range<usize>; FIELDS],
+    pub(super) usage: UsageAt,
+}
+
+/// Where `stream_options.include_usage` stands, or would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum UsageAt {
+    /// There are no `stream_options`.
+    Nowhere,
+    /// They are null.
+    NoOptions(Range<usize>),
+    /// They begin here, without it; whether they are empty.
+    Options(usize, bool),
+    /// It is false or null.
+    Off(Range<usize>),
+    On,
+}
+
+impl Layout {
+    pub(super) fn of_object(start: usize, is_empty: bool) -> Self {
+        Self {
+            start,
+            is_empty,
+            spans: std::array::from_fn(|_| 0..0),
+            usage: UsageAt::Nowhere,
+        }
+    }
+
+    pub(super) fn limit(&mut self, field: Field, span: Range<usize>) {
+        self.spans[field as usize] = span;
+    }
+
+    pub(super) fn span(&self, field: Field) -> Range<usize> {
+        self.spans[field as usize].clone()
+    }
+}
