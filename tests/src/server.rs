@@ -172,6 +172,11 @@ impl Server {
         self.data.take().expect("a data directory of its own")
     }
 
+    /// Ends it as a crash would (`kill -9`), at once. The data directory stays where it is if it is somebody else's.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it was running");
+    }
+
     /// Asks it to stop, waits, and tells how it ended.
     pub async fn stop(&mut self) -> ExitStatus {
         let pid = self.child.id().expect("it is running").to_string();

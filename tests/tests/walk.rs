@@ -79,7 +79,7 @@ async fn usage_is_exactly_what_the_answers_said() {
     assert_eq!(
         report["totals"],
         json!({"prompt_tokens": expected.0, "completion_tokens": expected.1, "total_tokens": expected.0 + expected.1,
-               "request_count": 3, "estimated_requests": 0}),
+               "cached_tokens": 0, "cost_micros": 0, "request_count": 3, "estimated_requests": 0}),
         "{report}"
     );
     assert_eq!(report["usage"][0]["model"], "demo");
@@ -191,28 +191,67 @@ async fn doors_are_closed_as_the_contract_says() {
     );
 }
 
-/// mistral.rs would keep answers for ever and for whoever knows their id.
+/// mistral.rs would hand answers to whoever knows their id.
 #[tokio::test]
-async fn nobody_continues_somebody_elses_conversation() {
+async fn a_stored_response_is_its_owners() {
     let server = Server::start().await;
-    let (_, key) = Person::register(&server, "ada@example.org").await.make_key("k").await;
-    let ask = async |body: Value| {
+    let root = Person::register(&server, "root@example.org").await;
+    let ada = Person::register(&server, "ada@example.org").await;
+    let bob = Person::register(&server, "bob@example.org").await;
+    let (_, key) = ada.make_key("k").await;
+    let (_, other) = bob.make_key("k").await;
+    let ask = async |key: &str, body: Value| {
         let request = Client::new()
             .post(format!("{}/v1/responses", server.url))
-            .bearer_auth(&key)
+            .bearer_auth(key)
             .json(&body);
         let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        (answer.status().as_u16(), answer.text().await.unwrap())
     };
-    let (status, first) = ask(json!({"model": "demo", "input": "hello", "store": true})).await;
+    let (status, first) = ask(&key, json!({"model": "demo", "input": "hello"})).await;
     assert_eq!(status, 200, "{first}");
-    let (status, error) = ask(json!({"model": "demo", "input": "x", "previous_response_id": first["id"]})).await;
-    assert_eq!(
-        (status, error["error"]["type"].as_str()),
-        (400, Some("invalid_request_error")),
-        "{error}"
-    );
-    let (status, _) = ask(json!({"model": "demo", "input": "x", "background": true})).await;
+    let first: Value = serde_json::from_str(&first).unwrap();
+    let (status, events) = ask(&key, json!({"model": "demo", "input": "hello", "stream": true})).await;
+    assert_eq!(status, 200, "{events}");
+    let at = events.find("resp_").unwrap();
+    let streamed = events[at..].split('"').next().unwrap();
+
+    for id in [first["id"].as_str().unwrap(), streamed] {
+        let path = format!("/v1/responses/{id}");
+        let next = json!({"model": "demo", "input": "x", "previous_response_id": id});
+        assert_eq!(ask(&key, next.clone()).await.0, 200);
+        assert_eq!(ask(&other, next).await.0, 404);
+        let read: Value = ada.get(&path).await.json().await.unwrap();
+        assert_eq!(
+            (read["id"].as_str(), read["status"].as_str()),
+            (Some(id), Some("completed")),
+            "{read}"
+        );
+        assert_eq!(root.get(&path).await.status(), 200, "administrators read");
+
+        let (theirs, nobodys) = (bob.get(&path).await, bob.get("/v1/responses/resp_0").await);
+        assert_eq!(
+            (theirs.status(), nobodys.status()),
+            (reqwest::StatusCode::NOT_FOUND, reqwest::StatusCode::NOT_FOUND)
+        );
+        assert_eq!(theirs.text().await.unwrap(), nobodys.text().await.unwrap());
+
+        let delete = async |key: &str| {
+            let url = format!("{}{path}", server.url);
+            Client::new()
+                .delete(url)
+                .bearer_auth(key)
+                .send()
+                .await
+                .unwrap()
+                .status()
+        };
+        assert_eq!(delete(&other).await, 404);
+        assert_eq!(delete(&key).await, 200);
+        assert_eq!(ada.get(&path).await.status(), 404);
+    }
+    assert_eq!(ada.usage().await["totals"]["request_count"], 4, "to read is not to ask");
+    let (status, _) = ask(&key, json!({"model": "demo", "input": "x", "background": true})).await;
     assert_eq!(status, 400, "an answer in the background would not be counted");
 }
 

@@ -39,6 +39,17 @@ fn hands_out(rule: &Rule) -> bool {
     }
 }
 
+/// Routes of administrators that change what binds everyone, and with them whoever asks.
+fn binds_everyone(rule: &Rule) -> bool {
+    let pattern = rule.pattern();
+    let of_house = [
+        "/api/auth/admin/tiers",
+        "/api/auth/admin/limits",
+        "/api/auth/admin/prices",
+    ];
+    rule.method() != Method::GET && of_house.iter().any(|prefix| pattern.starts_with(prefix))
+}
+
 /// What nobody may do who acts as somebody else.
 fn not_as_somebody_else(rule: &Rule) -> bool {
     needs_minting(rule)
@@ -58,7 +69,7 @@ fn refusal(rule: &Rule, who: &str) -> Option<u16> {
         "user" | "other user" | "user's minting key" if is_admins => Some(403),
         "user's key" if is_admins || needs_minting(rule) => Some(403),
         "impersonator" if is_admins || not_as_somebody_else(rule) => Some(403),
-        "admin's key" if needs_minting(rule) || hands_out(rule) => Some(403),
+        "admin's key" if needs_minting(rule) || hands_out(rule) || binds_everyone(rule) => Some(403),
         // Ada's things are nobody else's.
         "other user" if rule.pattern().contains("{id}") => Some(404),
         _ => None,
@@ -76,6 +87,8 @@ async fn everybody(url: &str) {
         world.auth.list_invites().await.unwrap().len(),
         world.auth.shared_keys().await.unwrap(),
         world.auth.list_sessions(world.ada).await.unwrap().len(),
+        world.auth.user_limits(world.bob).await.unwrap(),
+        world.auth.house_rules().await.unwrap(),
     );
     for rule in table.rules() {
         let (method, pattern) = (rule.method().as_str(), rule.pattern());
@@ -104,6 +117,8 @@ async fn everybody(url: &str) {
         world.auth.list_invites().await.unwrap().len(),
         world.auth.shared_keys().await.unwrap(),
         world.auth.list_sessions(world.ada).await.unwrap().len(),
+        world.auth.user_limits(world.bob).await.unwrap(),
+        world.auth.house_rules().await.unwrap(),
     );
     assert_eq!(before, after, "whoever is refused changes nothing");
 

@@ -5,8 +5,8 @@ use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
 use localauth_core::{
-    Auth, Caller, InviteId, KeyId, KeyScope, NewAccount, NewKey, Password, PasswordCost, RegistrationMode, Role,
-    ServerSecret, Status, UserId,
+    Auth, Caller, InviteId, KeyId, KeyScope, LimitId, LimitRule, NewAccount, NewKey, Password, PasswordCost,
+    RegistrationMode, Role, ServerSecret, Status, UserId,
 };
 use localauth_tests::PASSWORD;
 use localauth_tower::api;
@@ -27,6 +27,7 @@ pub(crate) struct World {
     /// Somebody else than the administrator, whom routes of administrators are about.
     pub(crate) bob: UserId,
     pub(crate) bobs_key: KeyId,
+    pub(crate) bobs_quota: LimitId,
 }
 
 /// Everybody, by name.
@@ -90,6 +91,8 @@ impl World {
         };
         let (adas_key, adas_bearer) = key(ada, KeyScope::default()).await;
         let (bobs_key, _) = key(bob, KeyScope::default()).await;
+        let rule = LimitRule::per("1h".parse().unwrap()).requests(1_000);
+        let bobs_quota = auth.set_user_limit(&Caller::operator(), bob, rule).await.unwrap();
         let bearer = |value: String| Some(("authorization", value));
         let roots_session = session("root").await;
         let mut personas = vec![
@@ -131,6 +134,7 @@ impl World {
             invite,
             bob,
             bobs_key,
+            bobs_quota,
         };
         (world, Personas(personas))
     }
@@ -170,6 +174,8 @@ impl World {
             .replace("{id}", &id)
             .replace("{code}", "no-such-code")
             .replace("{provider}", "github")
+            .replace("{quota_id}", &self.bobs_quota.to_string())
+            .replace("{name}", "pro")
     }
 
     /// A body with which the route would do its work.
@@ -187,6 +193,13 @@ impl World {
                 json!({"current_password": PASSWORD, "new_password": "another horse battery staple 7"})
             }
             (_, "/api/auth/why") => json!({"method": "GET", "path": "/api/auth/me"}),
+            (_, p) if p.ends_with("/quotas") => json!({"max_requests": 500, "window": "1h"}),
+            (_, p) if p.ends_with("/tier") => json!({"tier": null}),
+            (_, p) if p.ends_with("/tiers/{name}") => {
+                json!({"limits": [{"max_requests": 500, "window": "1h"}], "features": {"chat": true}})
+            }
+            (_, "/api/auth/admin/limits") => json!({"limits": [{"max_requests": 5_000, "window": "day"}]}),
+            (_, "/api/auth/admin/prices") => json!({"prices": {"demo": {"prompt": 1, "completion": 2}}}),
             (_, p) if p.ends_with("/role") => json!({"role": "user"}),
             (_, p) if p.ends_with("/status") => json!({"status": "active"}),
             (_, p) if p.ends_with("/password") => json!({"password": "another horse battery staple 8"}),
