@@ -2,12 +2,14 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use localauth_core::limit::{KeyLimit, Subject};
+use localauth_core::limit::{Amounts, Ask, Claim, KeyLimit, Reply, Reserved, Standing, Subject};
 use localauth_core::{
-    Allowance, Auth, Denial, HouseRules, Identity, KeyScope, KeyTier, LimitError, LimitRefusal, LimitRule, OnOutage,
-    Price, Tier, TierName, TokenAsk, UsageEvent,
+    Allowance, Auth, Denial, HouseRules, Identity, KeyScope, KeyTier, Ledger, LimitError, LimitRefusal, LimitRule,
+    MemoryLedger, OnOutage, Price, RequestId, Tier, TierName, Timestamp, TokenAsk, UsageEvent,
 };
 use support::{World, operator};
 
@@ -480,4 +482,67 @@ fn key_id(identity: &Identity) -> localauth_core::KeyId {
         localauth_core::Source::ApiKey { id, .. } => *id,
         other => panic!("{other:?} is no key"),
     }
+}
+
+/// A ledger that has to be asked over a distance, and counts how often it was.
+#[derive(Clone, Default)]
+struct Distant {
+    ledger: Arc<MemoryLedger>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Ledger for Distant {
+    fn reserve(&self, hold: RequestId, claims: &Arc<[Claim]>, ask: &Ask, now: Timestamp) -> Reply<Reserved> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        // Asked is asked, whether or not somebody waits for the answer.
+        let answer = self.ledger.reserve(hold, claims, ask, now);
+        Reply::Pending(Box::pin(answer.wait()))
+    }
+
+    fn post(
+        &self,
+        hold: RequestId,
+        claims: &Arc<[Claim]>,
+        release: Amounts,
+        used: Amounts,
+        last: bool,
+        now: Timestamp,
+    ) {
+        self.ledger.post(hold, claims, release, used, last, now);
+    }
+
+    fn standings(&self, claims: &Arc<[Claim]>, now: Timestamp) -> Reply<Vec<Option<Standing>>> {
+        self.ledger.standings(claims, now)
+    }
+
+    fn seed(&self, claim: &Claim, history: Vec<(Timestamp, Amounts)>, now: Timestamp) -> Reply<()> {
+        self.ledger.seed(claim, history, now)
+    }
+
+    fn sweep(&self, now: Timestamp) -> Reply<()> {
+        self.ledger.sweep(now)
+    }
+}
+
+#[tokio::test]
+async fn a_distant_ledger_is_asked_once_for_a_request() {
+    let ledger = Distant::default();
+    let world = World::with(|b| b.ledger(ledger.clone())).await;
+    let ada = world.user("ada@example.org").await;
+    world
+        .auth
+        .set_user_limit(&operator(), ada.id, per("1h").requests(3))
+        .await
+        .unwrap();
+    let key = world.key(&ada).await;
+    let me = world.ask(key.expose()).await.unwrap();
+    // The first has to make the counter known.
+    answered(&world, &me).await.unwrap();
+    assert_eq!(ledger.asked.swap(0, Ordering::SeqCst), 2);
+    answered(&world, &me).await.unwrap();
+    assert_eq!(ledger.asked.swap(0, Ordering::SeqCst), 1);
+    answered(&world, &me).await.unwrap();
+    answered(&world, &me).await.unwrap_err();
+    let standing = world.auth.limit_status(&me).await.unwrap()[0].standing;
+    assert_eq!((standing.used.requests, standing.held.requests), (3, 0));
 }

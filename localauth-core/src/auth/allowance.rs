@@ -132,14 +132,16 @@ impl Auth {
             ..Ask::REQUEST
         };
         let now = self.now();
-        match self.0.ledger.reserve(hold, &claims, &ask, now) {
-            Reply::Ready(Ok(Reserved::Unknown(_))) | Reply::Pending(_) => {}
-            Reply::Ready(answer) => return Decision::Ready(self.decided(answer, hold, claims, price, now)),
-        }
+        let first = match self.0.ledger.reserve(hold, &claims, &ask, now) {
+            Reply::Ready(answer) if !matches!(answer, Ok(Reserved::Unknown(_))) => {
+                return Decision::Ready(self.decided(answer, hold, claims, price, now));
+            }
+            first => first,
+        };
         let (auth, user) = (self.clone(), identity.user_id());
         // On a task of its own, so that what comes to be held is let go though nobody waits any more.
         let task = tokio::spawn(async move {
-            let answer = auth.0.reserve(user, hold, &claims, &ask).await;
+            let answer = auth.0.reserve(first, user, hold, &claims, &ask).await;
             let now = auth.now();
             auth.decided(answer, hold, claims, price, now)
         });
@@ -224,18 +226,22 @@ impl LimitRefusal {
 const TRIES: usize = 4;
 
 impl Inner {
+    /// Carries on with what the ledger said `first`, until it knows all counters.
     async fn reserve(
         self: &Arc<Self>,
+        first: Reply<Reserved>,
         user: UserId,
         hold: RequestId,
         claims: &Arc<[Claim]>,
         ask: &Ask,
     ) -> Result<Reserved, StoreError> {
+        let mut reply = first;
         for _ in 0..TRIES {
-            match self.ledger.reserve(hold, claims, ask, self.clock.now()).wait().await? {
+            match reply.wait().await? {
                 Reserved::Unknown(unknown) => {
                     let unknown = unknown.into_iter().filter_map(|index| claims.get(index));
                     self.make_known(user, unknown.cloned().collect()).await?;
+                    reply = self.ledger.reserve(hold, claims, ask, self.clock.now());
                 }
                 decided => return Ok(decided),
             }
