@@ -92,3 +92,12 @@ pub(crate) fn asks_a_model<B>(request: &Request<B>) -> bool {
         None => extensions.get::<PublicRoute>().is_none(),
     }
 }
+
+/// Who asks a model for work, if the request does and somebody known sends it: whose request waits for its turn, is held
+/// against limits, and is metered. One decision for all of them, so that none lets pass what another one counts.
+pub(crate) fn who_asks_a_model<B>(request: &Request<B>) -> Option<&CurrentUser> {
+    request
+        .extensions()
+        .get::<CurrentUser>()
+        .filter(|_| asks_a_model(request))
+}

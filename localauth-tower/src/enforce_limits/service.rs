@@ -13,9 +13,9 @@ use super::count::CountPrompt;
 use super::future::{ResponseFuture, Step};
 use super::headers;
 use crate::CurrentUser;
-use crate::current_user::whoever;
+use crate::current_user::who_asks_a_model;
 use crate::inspect::Inspected;
-use crate::meter_usage::{BudgetSlot, PromptTokens, is_metered};
+use crate::meter_usage::{BudgetSlot, PromptTokens};
 use crate::reject::{Reject, refuse};
 
 /// The service of [`EnforceLimits`](super::EnforceLimits).
@@ -133,14 +133,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // Nobody is bound by no limit: public routes. Whatever else asks a model for work was refused before.
-        let Ok(user) = whoever(request.extensions()) else {
+        // Nobody is bound by no limit: on public routes. Whatever else asks a model for work was refused before.
+        let bound = who_asks_a_model(&request).filter(|user| !user.identity().claims().is_empty());
+        let Some(user) = bound.cloned() else {
             return ResponseFuture::forwarded(self.inner.call(request), None);
         };
-        if user.identity().claims().is_empty() || !is_metered(&request) {
-            return ResponseFuture::forwarded(self.inner.call(request), None);
-        }
-        let user = user.clone();
         let asked = request.extensions().get::<Inspected>().cloned();
         let model = asked.as_ref().and_then(Inspected::model).unwrap_or_default();
         let bound = Bound {

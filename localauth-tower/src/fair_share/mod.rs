@@ -4,7 +4,6 @@ mod body;
 mod future;
 mod layer;
 mod service;
-mod which;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;

@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::body::ResponseBody as HeldBody;
 use super::future::ResponseFuture;
-use super::which::asks_for_work;
+use crate::current_user::who_asks_a_model;
 use crate::reject::{Reject, ResponseBody, refuse};
 
 static POSITION: HeaderName = HeaderName::from_static("x-queue-position");
@@ -68,7 +68,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Some(user) = asks_for_work(&request) else {
+        let Some(user) = who_asks_a_model(&request) else {
             return ResponseFuture::forwarded(self.inner.call(request), None);
         };
         let mut entering = self.queue.enter(user.id(), user.weight());

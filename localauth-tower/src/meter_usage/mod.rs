@@ -20,7 +20,6 @@ mod service;
 mod stream;
 mod streaming;
 mod text;
-mod which;
 
 pub use body::ResponseBody;
 pub(crate) use budget::{Budget, BudgetSlot, Grant, PromptTokens};
@@ -28,7 +27,6 @@ pub use future::ResponseFuture;
 pub use layer::MeterUsage;
 pub(crate) use reading::Measured as Settled;
 pub use service::MeterUsageService;
-pub(crate) use which::is_metered;
 
 #[cfg(test)]
 mod tests;

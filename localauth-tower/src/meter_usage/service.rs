@@ -12,7 +12,7 @@ use super::future::ResponseFuture;
 use super::guard::Asked;
 use super::hide::{HideUsage, ShowUsage};
 use super::recheck::Recheck;
-use super::which::is_metered;
+use crate::current_user::who_asks_a_model;
 use crate::inspect::Inspected;
 
 /// The service of [`MeterUsage`](super::MeterUsage).
@@ -49,7 +49,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let asked = if is_metered(&request) {
+        let asked = if who_asks_a_model(&request).is_some() {
             ask_for_usage(&mut request);
             Asked::new(&self.auth, &self.recheck, &mut request)
         } else {
