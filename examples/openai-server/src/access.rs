@@ -3,9 +3,9 @@
 use std::{error::Error as _, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
-use localauth_core::{Auth, AuthBuilder, MemoryStore, ServerSecret, SetupCode, SystemClock};
+use localauth_core::{Auth, AuthBuilder, MemoryStore, Period, ServerSecret, SetupCode, SystemClock, UsageFilter};
 use localauth_store::{FileSpool, FileSpoolOptions, SqlLedger, SqlStore};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     data_dir,
@@ -34,7 +34,9 @@ pub async fn open_server(settings: &Settings, setup_code: Option<SetupCode>) -> 
     if let Some(code) = setup_code {
         builder = builder.setup_code(code);
     }
-    finish(settings, builder).await
+    let auth = finish(settings, builder).await?;
+    read_ahead(auth.clone());
+    Ok(auth)
 }
 
 /// Opens the database and everything behind it, for an operator's command, beside a server that may be running.
@@ -54,7 +56,7 @@ async fn connect(settings: &Settings) -> anyhow::Result<SqlStore> {
         .await
         .inspect_err(|error| {
             // For whoever looks closer; the error itself says what to do.
-            tracing::debug!(cause = error.source().map(ToString::to_string), "no database");
+            debug!(cause = error.source().map(ToString::to_string), "no database");
         })
         .context("the database cannot be used")?;
     info!(milliseconds = began.elapsed().as_millis(), "the database is up to date");
@@ -76,6 +78,15 @@ async fn finish(settings: &Settings, builder: AuthBuilder) -> anyhow::Result<Aut
     // So that the first request finds what is remembered in force.
     auth.follow_changes().await?;
     Ok(auth)
+}
+
+/// Reads the month that reports are asked for most, so that the first who asks for it does not wait for it to be read.
+fn read_ahead(auth: Auth) {
+    tokio::spawn(async move {
+        if let Err(error) = auth.usage_report(Period::Month, UsageFilter::default()).await {
+            debug!(%error, "usage was not read ahead");
+        }
+    });
 }
 
 /// Whether the database keeps how much was used, so that several servers share it.

@@ -37,7 +37,7 @@ pub struct UsageReportRow {
     /// The bucket's name, as in the wire contract.
     pub bucket: Arc<str>,
     /// The model.
-    pub model: String,
+    pub model: Arc<str>,
     /// Whose usage it is; `None` when that user was deleted.
     pub user_id: Option<UserId>,
     /// Their name.
@@ -122,7 +122,7 @@ impl Auth {
             user = Some((row.user_id, user_id));
             rows.push(UsageReportRow {
                 bucket: name,
-                model: row.model.as_ref().to_owned(),
+                model: row.model,
                 user_id,
                 user_name: row.user_name,
                 totals: row.totals,

@@ -49,7 +49,9 @@ pub(crate) struct UsageRow {
     #[serde(serialize_with = "shared")]
     #[schema(value_type = String)]
     pub(crate) bucket: Arc<str>,
-    pub(crate) model: String,
+    #[serde(serialize_with = "shared")]
+    #[schema(value_type = String)]
+    pub(crate) model: Arc<str>,
     /// Empty for a deleted user.
     pub(crate) user_id: String,
     #[serde(serialize_with = "shared")]

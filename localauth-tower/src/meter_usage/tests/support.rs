@@ -174,7 +174,7 @@ impl Metered {
             .await
             .unwrap();
         let sums = report.totals;
-        let models = report.rows.into_iter().map(|row| row.model).collect();
+        let models = report.rows.into_iter().map(|row| row.model.to_string()).collect();
         (
             sums.requests,
             sums.prompt_tokens,
