@@ -125,6 +125,7 @@ async fn main() {
                 let history = UsageHistory {
                     since: NOW - span,
                     user_id: Some(user_id(n as u64 * 19)),
+                    without: Vec::new(),
                     key_ids: Vec::new(),
                     model: None,
                 };

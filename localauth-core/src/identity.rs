@@ -61,6 +61,7 @@ pub struct Identity {
     scope: Option<Box<KeyScope>>,
     can_mint: bool,
     key: Option<(KeyId, Option<Timestamp>)>,
+    key_name: Box<str>,
     expires_at: Timestamp,
     renew_at: Option<Timestamp>,
     shared_key: Option<StoredDigest>,
@@ -100,6 +101,8 @@ pub(crate) struct Proof {
     pub(crate) scope: Option<KeyScope>,
     /// The key behind it, and when that ends.
     pub(crate) key: Option<(KeyId, Option<Timestamp>)>,
+    /// What its owner calls that key.
+    pub(crate) key_name: Box<str>,
     /// When a browser that holds the session's present token is to be given a new one.
     pub(crate) renew_at: Option<Timestamp>,
     /// The shared key behind it.
@@ -111,12 +114,13 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    pub(crate) const fn new(source: Source, expires_at: Timestamp) -> Self {
+    pub(crate) fn new(source: Source, expires_at: Timestamp) -> Self {
         Self {
             source,
             expires_at,
             scope: None,
             key: None,
+            key_name: Box::default(),
             renew_at: None,
             shared_key: None,
             impersonator: None,
@@ -133,6 +137,7 @@ impl Proof {
         Self {
             scope: Some(key.scope.clone()),
             key: Some((key.id, key.expires_at)),
+            key_name: key.name.clone().into_boxed_str(),
             ..Self::new(source, expires_at)
         }
     }
@@ -250,6 +255,7 @@ impl Identity {
             scope: scope.map(Box::new),
             can_mint,
             key: proof.key,
+            key_name: proof.key_name,
             expires_at: proof.expires_at,
             renew_at: proof.renew_at,
             shared_key: proof.shared_key,
@@ -466,6 +472,12 @@ impl Identity {
             return Err(Denial::KeyScope);
         }
         Ok(())
+    }
+
+    /// The key behind the credential, and what its owner calls it: the key itself, or the one that a session was made
+    /// from, whose limits bind that too.
+    pub fn via_key(&self) -> Option<(KeyId, &str)> {
+        self.key.map(|(id, _)| (id, &*self.key_name))
     }
 
     /// The key behind the credential, and when that ends.

@@ -200,6 +200,8 @@ pub struct UsageHistory {
     pub since: Timestamp,
     /// One user's, or everybody's.
     pub user_id: Option<UserId>,
+    /// Of everybody's, not that of these.
+    pub without: Vec<UserId>,
     /// What came with one of these keys; empty is all, with a key or without.
     pub key_ids: Vec<KeyId>,
     /// One model's, or all.

@@ -125,6 +125,10 @@ async fn a_late_answer_cannot_undo_a_revocation() {
         async fn find_key_by_id(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
             self.0.find_key_by_id(id).await
         }
+        async fn list_revoked_keys(&self, user: UserId) -> Result<Vec<ApiKey>, StoreError> {
+            self.0.list_revoked_keys(user).await
+        }
+
         async fn list_keys(&self, user: Option<UserId>) -> Result<Vec<ApiKey>, StoreError> {
             self.0.list_keys(user).await
         }

@@ -149,6 +149,12 @@ async fn who_takes_leave_holds_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_answered_before_a_kill_is_counted() {
+    let (_database, a, _) = pair().await;
+    common::ledger::what_was_answered_before_a_kill_is_counted(&a).await;
+}
+
+#[tokio::test]
 async fn an_outage_of_the_ledger_loses_nothing() {
     let database = Database::create().await;
     let store = connect(&database.url()).await.unwrap();

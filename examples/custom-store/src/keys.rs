@@ -49,6 +49,14 @@ impl KeyStore for FileStore {
         Ok(keys)
     }
 
+    async fn list_revoked_keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
+        let tables = self.read();
+        let revoked = |key: &&ApiKey| key.user_id == user_id && key.revoked_at.is_some();
+        let mut keys: Vec<ApiKey> = tables.keys.iter().filter(revoked).cloned().collect();
+        keys.sort_unstable_by_key(|key| Reverse((key.created_at, key.id)));
+        Ok(keys)
+    }
+
     async fn rotate_key(
         &self,
         owner: Option<UserId>,

@@ -84,6 +84,7 @@ impl UserStore for FileStore {
         let wanted = |user: &&User| {
             (user.email.as_str().contains(&search) || user.name.to_lowercase().contains(&search))
                 && query.status.is_none_or(|status| user.status == status)
+                && query.role.is_none_or(|role| user.role == role)
                 && query.after.is_none_or(|after| (user.created_at, user.id) > after)
         };
         let mut users: Vec<User> = self.read().users.iter().filter(wanted).cloned().collect();

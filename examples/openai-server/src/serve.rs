@@ -107,12 +107,12 @@ async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
         Doors::Accounts(auth, _) => Some(auth),
         Doors::SharedKeys(_) | Doors::Open => None,
     };
-    let routes = router(&model, settings, auth).await?;
+    let (routes, stored) = router(&model, settings, auth).await?;
     Ok(Model {
         routes,
         names,
         default: Some(model.alias),
-        prompts: Some(Arc::new(Tokenizer::new(model.runtime))),
+        prompts: Some(Arc::new(Tokenizer::new(model.runtime, stored))),
         keeps_owners: true,
     })
 }

@@ -12,7 +12,9 @@ use crate::clock::Timestamp;
 use crate::error::{Denial, StoreError};
 use crate::id::{RequestId, UserId};
 use crate::identity::Identity;
-use crate::limit::{Amounts, Ask, Claim, OnOutage, Price, RateLimits, Reply, Reserved};
+use crate::limit::{Amounts, Ask, Claim, Holder, OnOutage, Price, RateLimits, Reply, Reserved};
+use crate::store::UserQuery;
+use crate::user::Role;
 
 /// What a request asks of its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +81,7 @@ struct Held {
     began: Timestamp,
     limits: RateLimits,
     limits_tokens: bool,
+    limits_time: bool,
     state: Mutex<State>,
 }
 
@@ -129,12 +132,17 @@ impl Auth {
             least_completion: ask.least_completion,
             most_completion: ask.most_completion,
             price,
+            extra_cost: if limits_time(&claims, &price) {
+                price.of_time(AHEAD)
+            } else {
+                0
+            },
             ..Ask::REQUEST
         };
         let now = self.now();
         let first = match self.0.ledger.reserve(hold, &claims, &ask, now) {
             Reply::Ready(answer) if !matches!(answer, Ok(Reserved::Unknown(_))) => {
-                return Decision::Ready(self.decided(answer, hold, claims, price, now));
+                return Decision::Ready(self.decided(answer, hold, claims, &ask, now));
             }
             first => first,
         };
@@ -143,7 +151,7 @@ impl Auth {
         let task = tokio::spawn(async move {
             let answer = auth.0.reserve(first, user, hold, &claims, &ask).await;
             let now = auth.now();
-            auth.decided(answer, hold, claims, price, now)
+            auth.decided(answer, hold, claims, &ask, now)
         });
         Decision::Pending(Box::pin(async move {
             task.await.unwrap_or_else(|_| Err(LimitRefusal::outage()))
@@ -155,7 +163,7 @@ impl Auth {
         answer: Result<Reserved, StoreError>,
         hold: RequestId,
         claims: Arc<[Claim]>,
-        price: Price,
+        ask: &Ask,
         now: Timestamp,
     ) -> Result<Option<Allowance>, LimitRefusal> {
         match answer {
@@ -164,17 +172,19 @@ impl Auth {
                 let limits_tokens = claims
                     .iter()
                     .any(|claim| !claim.rule.soft && claim.rule.limits_tokens());
+                let limits_time = limits_time(&claims, &ask.price);
                 Ok(Some(Allowance(Arc::new(Held {
                     auth: self.clone(),
                     hold,
                     claims,
-                    price,
+                    price: ask.price,
                     began: now,
                     limits,
                     limits_tokens,
+                    limits_time,
                     state: Mutex::new(State {
                         held,
-                        held_for_time: 0,
+                        held_for_time: ask.extra_cost,
                         is_committed: false,
                         is_closed: false,
                     }),
@@ -210,6 +220,15 @@ impl Auth {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.0.house.price(model).cost(prompt, cached, completion, millis)
     }
+}
+
+/// So much time is held ahead of what has gone by, where time costs.
+const AHEAD: Duration = Duration::from_secs(2);
+
+/// Whether a budget that is kept goes by time, too.
+fn limits_time(claims: &[Claim], price: &Price) -> bool {
+    let is_budget = |claim: &Claim| !claim.rule.soft && claim.rule.max_cost_micros.is_some();
+    price.second > 0 && claims.iter().any(is_budget)
 }
 
 impl LimitRefusal {
@@ -268,7 +287,11 @@ impl Inner {
                 self.add_sharers(user, &mut claim).await?;
             }
             let now = self.clock.now();
-            let history = self.stores.usage_reader.usage_since(&claim.history(now)).await?;
+            let mut asked = claim.history(now);
+            if claim.counter.holder == Holder::Everyone && !self.limit_admins {
+                asked.without = self.those_exempt().await?;
+            }
+            let history = self.stores.usage_reader.usage_since(&asked).await?;
             let history = history
                 .iter()
                 .map(|(at, totals)| (*at, Amounts::from(totals)))
@@ -278,12 +301,29 @@ impl Inner {
         Ok(())
     }
 
+    /// Whom the limits of everyone do not bind, so that what they used does not count for these.
+    async fn those_exempt(&self) -> Result<Vec<UserId>, StoreError> {
+        let admins = UserQuery {
+            role: Some(Role::Admin),
+            ..UserQuery::default()
+        };
+        let admins = self.stores.users.list_users(&admins).await?;
+        Ok(admins
+            .into_iter()
+            .map(|admin| admin.id)
+            .chain([UserId::SHARED])
+            .collect())
+    }
+
     /// All keys that share the limit of a key.
     async fn add_sharers(&self, user: UserId, claim: &mut Claim) -> Result<(), StoreError> {
-        let crate::limit::Holder::Key(holder) = claim.counter.holder else {
+        let Holder::Key(holder) = claim.counter.holder else {
             return Ok(());
         };
-        for key in self.stores.keys.list_keys(Some(user)).await? {
+        let keys = &self.stores.keys;
+        // A key that was revoked has used what it used.
+        let revoked = keys.list_revoked_keys(user).await?;
+        for key in keys.list_keys(Some(user)).await?.into_iter().chain(revoked) {
             let limits = key.scope.limits.iter().map(|limit| limit.holder);
             let tier = key.scope.tier.iter().map(|tier| tier.holder);
             let shares = limits.chain(tier).any(|shared| shared == Some(holder));
@@ -301,9 +341,19 @@ impl Allowance {
         &self.0.limits
     }
 
+    /// The request's name: what it used is recorded under the same one.
+    pub fn request_id(&self) -> RequestId {
+        self.0.hold
+    }
+
     /// Whether tokens are limited, so that an answer may have to be cut short.
     pub fn limits_tokens(&self) -> bool {
         self.0.limits_tokens
+    }
+
+    /// Whether a budget goes by time, so that an answer may take too long.
+    pub fn limits_time(&self) -> bool {
+        self.0.limits_time
     }
 
     /// How many tokens may be written as it stands.
@@ -335,16 +385,14 @@ impl Allowance {
             if state.is_closed {
                 return Decision::Ready(0);
             }
-            let took = u64::try_from(now.since(held.began).as_millis()).unwrap_or(u64::MAX);
-            let time = held.price.cost(0, 0, 0, took);
             Ask {
                 requests: 0,
                 places: 0,
-                prompt_tokens: 0,
                 least_completion: 1,
                 most_completion: more,
                 price: held.price,
-                extra_cost: time.saturating_sub(state.held_for_time),
+                extra_cost: held.more_time(&state, now),
+                ..Ask::REQUEST
             }
         };
         match held.auth.0.ledger.reserve(held.hold, &held.claims, &ask, now) {
@@ -357,6 +405,37 @@ impl Allowance {
                     held.extended(answer, &ask)
                 });
                 Decision::Pending(Box::pin(async move { task.await.unwrap_or(0) }))
+            }
+        }
+    }
+
+    /// Holds more time, if what is held will soon have gone by; decides for whether the answer may go on. To be asked about
+    /// twice a second, where [time is limited](Self::limits_time).
+    pub fn extend_time(&self) -> Decision<bool> {
+        let held = &self.0;
+        let now = held.auth.now();
+        let ask = {
+            let state = held.lock();
+            let soon = held.price.of_time(now.since(held.began).saturating_add(AHEAD / 2));
+            if !held.limits_time || state.is_closed || soon <= state.held_for_time {
+                return Decision::Ready(true);
+            }
+            Ask {
+                requests: 0,
+                places: 0,
+                extra_cost: held.more_time(&state, now),
+                ..Ask::REQUEST
+            }
+        };
+        match held.auth.0.ledger.reserve(held.hold, &held.claims, &ask, now) {
+            Reply::Ready(answer) => Decision::Ready(held.extended_by_time(answer, &ask)),
+            Reply::Pending(answer) => {
+                let held = Arc::clone(held);
+                let task = tokio::spawn(async move {
+                    let answer = answer.await;
+                    held.extended_by_time(answer, &ask)
+                });
+                Decision::Pending(Box::pin(async move { task.await.unwrap_or(false) }))
             }
         }
     }
@@ -396,6 +475,25 @@ impl Held {
             .post(self.hold, &self.claims, release, used, last, inner.clock.now());
     }
 
+    /// What time costs that is not held yet: what has gone by, and ahead of it where a budget goes by time.
+    fn more_time(&self, state: &State, now: Timestamp) -> u64 {
+        let ahead = if self.limits_time { AHEAD } else { Duration::ZERO };
+        let time = self.price.of_time(now.since(self.began).saturating_add(ahead));
+        time.saturating_sub(state.held_for_time)
+    }
+
+    fn extended_by_time(&self, answer: Result<Reserved, StoreError>, ask: &Ask) -> bool {
+        let is_granted = matches!(answer, Ok(Reserved::Granted { .. }));
+        let is_open = answer.is_err() && self.is_open_on_outage();
+        self.extended(answer, ask);
+        is_granted || is_open
+    }
+
+    fn is_open_on_outage(&self) -> bool {
+        let is_open = |claim: &Claim| claim.rule.soft || claim.rule.on_outage == OnOutage::Open;
+        self.claims.iter().all(is_open)
+    }
+
     fn close(&self, used: Amounts) {
         let mut state = self.lock();
         if !std::mem::replace(&mut state.is_closed, true) {
@@ -418,10 +516,7 @@ impl Held {
             }
             Ok(Reserved::Refused { .. } | Reserved::Unknown(_)) => {}
             Err(error) => {
-                let all_open = self
-                    .claims
-                    .iter()
-                    .all(|claim| claim.rule.soft || claim.rule.on_outage == OnOutage::Open);
+                let all_open = self.is_open_on_outage();
                 tracing::error!(%error, all_open, "limits could not be checked while an answer was written");
                 if all_open {
                     state.held.completion_tokens = state.held.completion_tokens.saturating_add(ask.most_completion);

@@ -300,7 +300,8 @@ impl AuthBuilder {
             request_ids: AtomicU64::new(u64::from_be_bytes(counter)),
         });
         inner.shared.set(None, &inner.features, &inner.watch_shared());
-        handle.spawn(writer::run(work, queue, inner.stores.clone()));
+        let (stores, ledger) = (inner.stores.clone(), Arc::clone(&inner.ledger));
+        handle.spawn(writer::run(work, queue, stores, ledger));
         if self.background {
             handle.spawn(sync::run(Arc::downgrade(&inner)));
         }

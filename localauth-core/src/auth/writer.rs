@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::key::KeyUse;
+use crate::limit::Ledger;
 use crate::store::{SpoolBatch, SpoolError, SpoolPosition, Stores, UsageSpool};
 use crate::usage::UsageEvent;
 
@@ -150,7 +151,7 @@ impl Todo {
 }
 
 /// The one worker. Ends, with everything written or kept by the spool, when the last sender is gone.
-pub(super) async fn run(work: mpsc::Receiver<Work>, queue: Arc<Queue>, stores: Stores) {
+pub(super) async fn run(work: mpsc::Receiver<Work>, queue: Arc<Queue>, stores: Stores, ledger: Arc<dyn Ledger>) {
     let left = queue.spool.depth().events;
     if left > 0 {
         tracing::info!(
@@ -158,7 +159,13 @@ pub(super) async fn run(work: mpsc::Receiver<Work>, queue: Arc<Queue>, stores: S
             "usage that an earlier process left in the spool is written now"
         );
     }
-    let mut worker = Worker { work, queue, stores };
+    let mut worker = Worker {
+        work,
+        queue,
+        stores,
+        ledger,
+        inherited: left,
+    };
     if worker.work_on(left > 0).await.is_err() {
         let events = worker.queue.spool.depth().events;
         tracing::warn!(
@@ -172,6 +179,9 @@ struct Worker {
     work: mpsc::Receiver<Work>,
     queue: Arc<Queue>,
     stores: Stores,
+    ledger: Arc<dyn Ledger>,
+    /// Events that an earlier process left and that were not looked at yet.
+    inherited: u64,
 }
 
 impl Worker {
@@ -241,15 +251,23 @@ impl Worker {
 
     /// Writes a batch of what waits in `spool`, and further ones until `at_least` events are written or none is left.
     /// Says whether there may be more.
-    async fn drain(&self, spool: &Arc<dyn UsageSpool>, at_least: u64) -> Result<bool, Ended> {
+    async fn drain(&mut self, spool: &Arc<dyn UsageSpool>, at_least: u64) -> Result<bool, Ended> {
         let mut written = 0;
         loop {
             let batch = self.read(spool).await?;
             let count = batch.events.len();
+            if self.inherited > 0 {
+                self.recover(spool, &batch.events).await?;
+            }
             if count > 0 {
-                let (synced, stored) = tokio::join!(sync(spool), self.store(spool, batch.events));
+                // What is not in the spool any more cannot be recovered: by then the ledger has it, too.
+                let (synced, stored, flushed) =
+                    tokio::join!(sync(spool), self.store(spool, batch.events), self.ledger.flush().wait());
                 synced?;
                 stored?;
+                if let Err(error) = flushed {
+                    tracing::debug!(%error, "the ledger has ended before the usage that it counted was written");
+                }
             }
             acknowledge(spool, batch.end).await?;
             written += count as u64;
@@ -257,6 +275,18 @@ impl Worker {
                 return Ok(count == BACKLOG);
             }
         }
+    }
+
+    /// Has what an earlier process left counted by the ledger, before a limit could begin with the reports.
+    async fn recover(&mut self, spool: &Arc<dyn UsageSpool>, events: &[UsageEvent]) -> Result<(), Ended> {
+        let count = usize::try_from(self.inherited).unwrap_or(usize::MAX).min(events.len());
+        let inherited = events.get(..count).unwrap_or_default();
+        while let Err(error) = self.ledger.recover(inherited).wait().await {
+            tracing::error!("what an earlier process answered waits to be counted: {error}");
+            self.pause(spool).await?;
+        }
+        self.inherited -= count as u64;
+        Ok(())
     }
 
     async fn read(&self, spool: &Arc<dyn UsageSpool>) -> Result<SpoolBatch, Ended> {

@@ -12,7 +12,7 @@ use super::window::Window;
 use crate::clock::Timestamp;
 use crate::error::{Denial, StoreError};
 use crate::id::{KeyId, LimitId, RequestId, UserId};
-use crate::usage::UsageHistory;
+use crate::usage::{UsageEvent, UsageHistory};
 
 /// Whose use one counter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +98,7 @@ impl Claim {
                 Holder::User(id) => Some(id),
                 Holder::Everyone | Holder::Key(_) => None,
             },
+            without: Vec::new(),
             key_ids: match self.counter.holder {
                 Holder::Key(_) => self.keys.clone(),
                 Holder::Everyone | Holder::User(_) => Vec::new(),
@@ -223,6 +224,15 @@ pub trait Ledger: Send + Sync {
 
     /// Makes the counter of a claim known, with what was used before. Does nothing when it is known already.
     fn seed(&self, claim: &Claim, history: Vec<(Timestamp, Amounts)>, now: Timestamp) -> Reply<()>;
+
+    /// Counts what an earlier process answered but could not post any more, because it was killed: `events` are what it left
+    /// unwritten, each under the name that it was held in. What was posted is not counted again.
+    ///
+    /// For a ledger that remembers what was held; one that begins with the reports has nothing to do.
+    fn recover(&self, events: &[UsageEvent]) -> Reply<()> {
+        let _ = events;
+        Reply::Ready(Ok(()))
+    }
 
     /// Forgets what does not count any more. Called from time to time.
     fn sweep(&self, now: Timestamp) -> Reply<()>;

@@ -58,6 +58,12 @@ impl Price {
         u64::try_from(tokens.div_ceil(MILLION).saturating_add(time)).unwrap_or(u64::MAX)
     }
 
+    /// What so much time costs. Rounded up.
+    pub fn of_time(&self, time: std::time::Duration) -> u64 {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.cost(0, 0, 0, millis)
+    }
+
     /// How many more tokens may be written when `prompt` and `completion` are there already and all may cost `most`.
     pub fn affordable(&self, prompt: u64, completion: u64, most: u64) -> u64 {
         if self.completion == 0 {

@@ -57,6 +57,14 @@ impl KeyStore for MemoryStore {
         Ok(keys)
     }
 
+    async fn list_revoked_keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
+        let tables = self.open()?;
+        let revoked = |key: &&ApiKey| key.user_id == user_id && key.revoked_at.is_some();
+        let mut keys: Vec<ApiKey> = tables.keys.values().filter(revoked).cloned().collect();
+        keys.sort_unstable_by_key(|key| Reverse((key.created_at, key.id)));
+        Ok(keys)
+    }
+
     async fn rotate_key(
         &self,
         owner: Option<UserId>,

@@ -124,6 +124,7 @@ impl UsageReader for MemoryStore {
         let tables = self.open()?;
         let is_asked = |user_id: UserId, key_id: Option<KeyId>, model: &str| {
             history.user_id.is_none_or(|wanted| wanted == user_id)
+                && !history.without.contains(&user_id)
                 && (history.key_ids.is_empty() || key_id.is_some_and(|id| history.key_ids.contains(&id)))
                 && history.model.as_deref().is_none_or(|wanted| wanted == model)
         };

@@ -85,6 +85,7 @@ impl UserStore for MemoryStore {
         let search = query.search.as_deref().map(str::to_lowercase);
         let wanted = |user: &&User| {
             query.status.is_none_or(|status| status == user.status)
+                && query.role.is_none_or(|role| role == user.role)
                 && query.after.is_none_or(|after| (user.created_at, user.id) > after)
                 && search
                     .as_deref()

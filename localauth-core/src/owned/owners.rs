@@ -202,6 +202,11 @@ impl<T> Owners<T> {
         Some(state.find(id, now)?.owned.owner())
     }
 
+    /// The size that `id` was noted with, whoever's it is.
+    pub fn size_of(&self, id: &str, now: Timestamp) -> Option<u64> {
+        Some(self.lock().find(id, now)?.size)
+    }
+
     /// What `id` is, for one who may read it.
     ///
     /// # Errors

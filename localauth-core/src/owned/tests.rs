@@ -106,7 +106,8 @@ async fn what_is_not_theirs_is_not_there() {
     let mine = world.key(ada, KeyScope::default()).await;
     let theirs = world.key(bob, KeyScope::default()).await;
     let owners = Owners::new(10).lifetime(Duration::from_mins(1));
-    owners.insert("a", OwnedBy::new(ada, 1), 0, T).unwrap();
+    owners.insert("a", OwnedBy::new(ada, 1), 7, T).unwrap();
+    assert_eq!((owners.size_of("a", T), owners.size_of("b", T)), (Some(7), None));
     assert_eq!(owners.read("a", &theirs, T), Err(Denial::NotFound));
     assert_eq!(owners.own("a", &theirs, T), Err(Denial::NotFound));
     assert_eq!(owners.remove("a", &theirs, T), Err(Denial::NotFound));

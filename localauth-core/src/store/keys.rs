@@ -54,6 +54,13 @@ pub trait KeyStore: Send + Sync {
     /// [`StoreError`] when the store could not answer.
     async fn list_keys(&self, user_id: Option<UserId>) -> Result<Vec<ApiKey>, StoreError>;
 
+    /// The keys of one user that are revoked and not yet swept, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store could not answer.
+    async fn list_revoked_keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError>;
+
     /// Gives a key the secret with `digest` and moves its owner's epoch. What was its secret becomes
     /// [`ApiKey::previous`], good until `grace_until`; a still older one is forgotten. Sessions made from the key so far
     /// end then too, if not before: who made them may have had nothing but the old secret. With `owner`, only a key of

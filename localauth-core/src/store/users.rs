@@ -105,6 +105,8 @@ pub struct UserQuery {
     pub search: Option<String>,
     /// Only those of this status.
     pub status: Option<Status>,
+    /// Only those of this role.
+    pub role: Option<Role>,
     /// At most so many; `None` is all.
     pub limit: Option<usize>,
     /// Only those after this one, by when they came and by id.

@@ -82,6 +82,20 @@ impl KeyStore for SqlStore {
         .await
     }
 
+    async fn list_revoked_keys(&self, user_id: UserId) -> Result<Vec<ApiKey>, StoreError> {
+        self.ask(async {
+            let rows = key::Entity::find()
+                .filter(key::Column::UserId.eq(user_id.as_uuid()))
+                .filter(key::Column::RevokedAt.is_not_null())
+                .order_by_desc(key::Column::CreatedAt)
+                .order_by_desc(key::Column::Id)
+                .all(self.reader())
+                .await?;
+            Ok(rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     async fn rotate_key(
         &self,
         owner: Option<UserId>,

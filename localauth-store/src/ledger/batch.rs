@@ -87,7 +87,6 @@ impl Batch {
 
     /// Counts what was used, on the counters that are known: who makes one known later reads it from the reports.
     async fn count(&self, transaction: &DatabaseTransaction) -> Result<(), Failure> {
-        use limit_slot::{ActiveModel, Column, Entity};
         let places = self.used.keys().copied().collect();
         // None of them is swept away before the commit.
         let found = counters::find(transaction, &places, Some(LockType::KeyShare)).await?;
@@ -97,33 +96,7 @@ impl Batch {
                 rows.insert((id, *slot), *amounts);
             }
         }
-        let rows: Vec<ActiveModel> = rows
-            .into_iter()
-            .map(|((counter_id, slot), amounts)| ActiveModel {
-                counter_id: Set(counter_id),
-                slot: Set(slot),
-                requests: Set(column(amounts.requests)),
-                prompt_tokens: Set(column(amounts.prompt_tokens)),
-                completion_tokens: Set(column(amounts.completion_tokens)),
-                cost_micros: Set(column(amounts.cost_micros)),
-            })
-            .collect();
-        let mut conflict = OnConflict::columns([Column::CounterId, Column::Slot]);
-        for count in [
-            Column::Requests,
-            Column::PromptTokens,
-            Column::CompletionTokens,
-            Column::CostMicros,
-        ] {
-            conflict.value(count, sum(Expr::col((Entity, count)), excluded(count)));
-        }
-        for portion in portions(&rows) {
-            Entity::insert_many(portion.to_vec())
-                .on_conflict(conflict.clone())
-                .exec_without_returning(transaction)
-                .await?;
-        }
-        Ok(())
+        count_in_slots(transaction, rows).await
     }
 
     /// Lets go of what is held no longer, by whatever number of counters.
@@ -164,6 +137,41 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// Counts what was used, by counter and part of its window.
+pub(super) async fn count_in_slots(
+    transaction: &DatabaseTransaction,
+    used: BTreeMap<(i64, i64), Amounts>,
+) -> Result<(), Failure> {
+    use limit_slot::{ActiveModel, Column, Entity};
+    let rows: Vec<ActiveModel> = used
+        .into_iter()
+        .map(|((counter_id, slot), amounts)| ActiveModel {
+            counter_id: Set(counter_id),
+            slot: Set(slot),
+            requests: Set(column(amounts.requests)),
+            prompt_tokens: Set(column(amounts.prompt_tokens)),
+            completion_tokens: Set(column(amounts.completion_tokens)),
+            cost_micros: Set(column(amounts.cost_micros)),
+        })
+        .collect();
+    let mut conflict = OnConflict::columns([Column::CounterId, Column::Slot]);
+    for count in [
+        Column::Requests,
+        Column::PromptTokens,
+        Column::CompletionTokens,
+        Column::CostMicros,
+    ] {
+        conflict.value(count, sum(Expr::col((Entity, count)), excluded(count)));
+    }
+    for portion in portions(&rows) {
+        Entity::insert_many(portion.to_vec())
+            .on_conflict(conflict.clone())
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
 }
 
 fn release_some(portion: &[(Uuid, Amounts)]) -> UpdateStatement {

@@ -5,6 +5,7 @@ mod batch;
 mod counters;
 mod node;
 mod posting;
+mod recover;
 mod reserve;
 mod sweep;
 
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use localauth_core::limit::{Amounts, Ask, Claim, Counter, Ledger, Reply, Reserved, Standing};
-use localauth_core::{Clock, RequestId, StoreError, Timestamp};
+use localauth_core::{Clock, RequestId, StoreError, Timestamp, UsageEvent};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait as _;
 use sea_orm::sea_query::OnConflict;
@@ -28,6 +29,9 @@ use self::reserve::{Asked, Request};
 use crate::entity::{limit_counter, limit_slot};
 use crate::portion::portions;
 use crate::sql_store::SqlStore;
+
+/// How many requests of an earlier process are looked after in one transaction.
+const RECOVERED_AT_ONCE: usize = 500;
 
 /// A [`Ledger`] in the database, for as many processes as share it. Clones are handles on the same ledger.
 ///
@@ -52,8 +56,8 @@ use crate::sql_store::SqlStore;
 /// - **What is reserved is written before it is granted**, and counts for all processes from then on. Those who ask at the
 ///   same moment are decided on together: five statements for all of them.
 /// - **What is posted waits in memory** and is written in batches, in order, as soon as the database takes it; each batch
-///   counts once, also when its answer is lost. What still waits when the process is killed is lost to the ledger; the
-///   requests it was for then hold nothing either, from [`LEASE`](Self::LEASE) on. [`flush`](Ledger::flush) waits for it.
+///   counts once, also when its answer is lost. What still waits when the process is killed is counted by the next one that has
+///   its spool ([`recover`](Ledger::recover)), within [`RECOVERABLE`](Self::RECOVERABLE). [`flush`](Ledger::flush) waits for it.
 /// - **A process that dies is let go of after [`LEASE`](Self::LEASE)** at the latest: so long after it was last heard of,
 ///   which is every five seconds. What it held does not count any more then.
 /// - **A process that cannot reach the database for as long** is taken to be dead, too. What its requests use is counted
@@ -78,6 +82,9 @@ struct Shared {
 impl SqlLedger {
     /// For how long what a process holds counts after it was last heard of.
     pub const LEASE: Duration = LEASE;
+
+    /// For how long it is remembered what a process that died held, so that what it answered last can still be counted.
+    pub const RECOVERABLE: Duration = sweep::KEEP_HOLDS;
 
     /// Begins to take part, as a process of its own, in the ledger of the database behind `store`. `clock` tells when this
     /// process is alive.
@@ -223,6 +230,23 @@ impl Ledger for SqlLedger {
                     Ok(())
                 })
                 .await
+        }))
+    }
+
+    fn recover(&self, events: &[UsageEvent]) -> Reply<()> {
+        let (store, events) = (self.shared.store.clone(), events.to_vec());
+        Reply::Pending(Box::pin(async move {
+            for portion in events.chunks(RECOVERED_AT_ONCE) {
+                let portion = portion.to_vec();
+                store
+                    .change(async move |transaction| {
+                        recover::recover(&transaction, &portion).await?;
+                        transaction.commit().await?;
+                        Ok(())
+                    })
+                    .await?;
+            }
+            Ok(())
         }))
     }
 

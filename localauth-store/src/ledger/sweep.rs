@@ -17,6 +17,9 @@ use crate::error::Failure;
 use crate::portion::portions;
 use crate::sql_store::SqlStore;
 
+/// How long what a dead process holds is remembered: it does not count any more, but tells what was not posted.
+pub(super) const KEEP_HOLDS: Duration = Duration::from_hours(1);
+
 /// How long it is remembered which postings of a dead process are written: longer than the longest window, after which
 /// none of them would count.
 const KEEP_NODES: Duration = Duration::from_hours(32 * 24);
@@ -24,7 +27,7 @@ const KEEP_NODES: Duration = Duration::from_hours(32 * 24);
 pub(super) async fn sweep(store: &SqlStore, node: i64, now: Timestamp) -> Result<(), StoreError> {
     store
         .change(async move |transaction| {
-            holds_of_the_dead(&transaction, node, now).await?;
+            holds_of_the_dead(&transaction, node, now - KEEP_HOLDS).await?;
             transaction.commit().await?;
             Ok(())
         })
@@ -57,7 +60,7 @@ pub(super) async fn sweep(store: &SqlStore, node: i64, now: Timestamp) -> Result
         .await
 }
 
-/// What is held by processes that are not alive, or not known any more.
+/// What is held by processes that were not alive at `now`, or are not known any more.
 async fn holds_of_the_dead(transaction: &DatabaseTransaction, node: i64, now: Timestamp) -> Result<(), Failure> {
     use limit_hold::{Column, Entity};
     let alive = Query::select()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use localauth_core::{Grain, HOUR_MILLIS, KeyId, Timestamp, UsageHistory, UsageTotals};
+use localauth_core::{Grain, HOUR_MILLIS, KeyId, Timestamp, UsageHistory, UsageTotals, UserId};
 
 use super::row::floor;
 use super::sweep::first_id;
@@ -18,6 +18,8 @@ const SECOND: i64 = 1_000;
 /// Whose usage, in numbers.
 pub(super) struct Asked {
     pub(super) user: Option<i32>,
+    /// Not that of these.
+    pub(super) without: Vec<i32>,
     /// With one of these keys; empty is all.
     pub(super) keys: Vec<i32>,
     pub(super) model: Option<i32>,
@@ -79,10 +81,16 @@ impl SqlStore {
     async fn in_numbers(&self, history: &UsageHistory) -> Result<Option<Asked>, Failure> {
         let mut ids: Vec<_> = history.key_ids.iter().map(KeyId::as_uuid).collect();
         ids.extend(history.user_id.map(|id| id.as_uuid()));
+        ids.extend(history.without.iter().map(UserId::as_uuid));
         let parties = self.parties(&ids).await?;
         let user = history.user_id.map(|id| parties.get(&id.as_uuid()).copied());
         let keys: Vec<i32> = history
             .key_ids
+            .iter()
+            .filter_map(|id| parties.get(&id.as_uuid()).copied())
+            .collect();
+        let without = history
+            .without
             .iter()
             .filter_map(|id| parties.get(&id.as_uuid()).copied())
             .collect();
@@ -95,6 +103,7 @@ impl SqlStore {
         }
         Ok(Some(Asked {
             user: user.flatten(),
+            without,
             keys,
             model: model.flatten(),
         }))

@@ -39,6 +39,7 @@ fn pattern(search: &str) -> Option<LikeExpr> {
 pub(super) async fn list(database: &impl ConnectionTrait, query: &UserQuery) -> Result<Vec<User>, Failure> {
     let mut wanted = Condition::all()
         .add_option(query.status.map(|status| Column::Status.eq(status.as_str())))
+        .add_option(query.role.map(|role| Column::Role.eq(role.as_str())))
         .add_option(query.after.map(|(created_at, id)| {
             // Both at once, as the index has them.
             Expr::tuple([Expr::col(Column::CreatedAt), Expr::col(Column::Id)]).gt(Expr::tuple([

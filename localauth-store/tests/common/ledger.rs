@@ -4,7 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use localauth_core::limit::{Amounts, Ask, Claim, CounterId, Holder, Ledger as _, Reserved, Subject};
-use localauth_core::{LimitId, LimitRule, ManualClock, OsEntropy, RequestId, Timestamp, Window};
+use localauth_core::{
+    LimitId, LimitRule, ManualClock, OsEntropy, RequestId, Timestamp, UsageEvent, UsageSource, UserId, Window,
+};
 use localauth_store::{SqlLedger, SqlStore};
 
 use super::{NOW, Temporary, at};
@@ -233,5 +235,62 @@ pub(crate) async fn what_was_posted_is_written_after_a_drop(store: &SqlStore) {
     drop(dropped);
     while standing(&other, &all, NOW).await != (50, 0) {
         tokio::task::yield_now().await;
+    }
+}
+
+/// What a process answered before it was killed, and could not post, is counted by the next one: once, and not again.
+pub(crate) async fn what_was_answered_before_a_kill_is_counted(store: &SqlStore) {
+    let killed = start(store).await;
+    let all = requests(10);
+    seed(&killed, &all).await;
+    let mut answered = Vec::new();
+    for n in 0..4 {
+        let (request, held) = reserve(&killed, &all, NOW).await.unwrap();
+        let used = Amounts {
+            prompt_tokens: 3,
+            ..Amounts::ZERO
+        };
+        match n {
+            // Killed before anything was posted; after the answer had begun; after all was posted.
+            0 => {}
+            1 => killed.post(request, &all, ONE, ONE, false, NOW),
+            2 => killed.post(request, &all, held, ONE.plus(used), true, NOW),
+            // Under way when it was killed: nobody had its answer.
+            _ => continue,
+        }
+        answered.push(UsageEvent {
+            request_id: request,
+            prompt_tokens: 3,
+            ..event(NOW)
+        });
+    }
+    killed.flush().wait().await.unwrap();
+    let next = start(store).await;
+    for _ in 0..2 {
+        next.recover(&answered).wait().await.unwrap();
+        let told = next.standings(&all, NOW).wait().await.unwrap()[0].unwrap();
+        assert_eq!((told.used.requests, told.used.prompt_tokens), (3, 9));
+        assert_eq!(told.held.requests, 1, "until the dead one is let go of");
+    }
+    let later = NOW + SqlLedger::LEASE;
+    next.sweep(later).wait().await.unwrap();
+    assert_eq!(standing(&next, &all, later).await, (3, 0));
+}
+
+fn event(at: Timestamp) -> UsageEvent {
+    UsageEvent {
+        request_id: name(),
+        at,
+        user_id: UserId::generate(NOW, &OsEntropy).unwrap(),
+        user_name: "Ada".to_owned(),
+        key: None,
+        source: UsageSource::Web,
+        model: "demo".to_owned(),
+        endpoint: "/v1/chat/completions".to_owned(),
+        prompt_tokens: 0,
+        cached_tokens: 0,
+        completion_tokens: 0,
+        cost_micros: 0,
+        estimated: false,
     }
 }

@@ -36,11 +36,15 @@ impl Tokens {
     pub(super) fn ask(self, prompt_tokens: u64, asked: Option<&Inspected>, default_completion: u64) -> TokenAsk {
         let choices = asked.map_or(1, |asked| u64::from(asked.n())).max(1);
         let writes = asked.is_none_or(Inspected::writes_tokens);
-        let told = asked.and_then(Inspected::max_tokens);
+        // Whoever asks for no token at all is written one, by more than one model server.
+        let told = asked.and_then(Inspected::max_tokens).map(|tokens| tokens.max(1));
         let (least_completion, most_completion) = match self {
             _ if !writes => (0, 0),
             Self::Unlimited => (0, 0),
-            Self::Streamed => (1, told.unwrap_or(FIRST_GRANT).min(FIRST_GRANT)),
+            Self::Streamed => {
+                let each = told.unwrap_or(FIRST_GRANT).min(FIRST_GRANT);
+                (choices, each.saturating_mul(choices))
+            }
             Self::Whole => (choices, told.unwrap_or(default_completion).saturating_mul(choices)),
         };
         TokenAsk {

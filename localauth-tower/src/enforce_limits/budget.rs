@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use localauth_core::{Allowance, Decision};
+use localauth_core::{Allowance, Decision, RequestId};
 
 use crate::meter_usage::{Budget, Grant, Settled};
 
@@ -19,6 +19,7 @@ pub(super) struct LimitBudget {
     is_metered_out: bool,
     granted: u64,
     asked: Option<Pin<Box<dyn Future<Output = u64> + Send>>>,
+    asked_for_time: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
 }
 
 impl LimitBudget {
@@ -28,6 +29,7 @@ impl LimitBudget {
             allowance,
             is_metered_out,
             asked: None,
+            asked_for_time: None,
         }
     }
 }
@@ -56,6 +58,29 @@ impl Budget for LimitBudget {
             }
         }
         Poll::Ready(Grant::Pass)
+    }
+
+    fn request_id(&self) -> Option<RequestId> {
+        Some(self.allowance.request_id())
+    }
+
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Grant> {
+        if !self.allowance.limits_time() {
+            return Poll::Ready(Grant::Pass);
+        }
+        if self.asked_for_time.is_none() {
+            match self.allowance.extend_time() {
+                Decision::Ready(true) => return Poll::Ready(Grant::Pass),
+                Decision::Ready(false) => return Poll::Ready(Grant::Cut),
+                Decision::Pending(asked) => self.asked_for_time = Some(asked),
+            }
+        }
+        let Some(asked) = &mut self.asked_for_time else {
+            return Poll::Ready(Grant::Pass);
+        };
+        let may_go_on = ready!(asked.as_mut().poll(cx));
+        self.asked_for_time = None;
+        Poll::Ready(if may_go_on { Grant::Pass } else { Grant::Cut })
     }
 
     fn commit(&mut self) {

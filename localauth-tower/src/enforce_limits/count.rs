@@ -15,10 +15,21 @@ pub trait CountPrompt: Send + Sync + 'static {
     ///
     /// Only asked about requests that a hard limit of tokens binds.
     fn count(&self, path: &str, asked: &Inspected) -> Pin<Box<dyn Future<Output = Option<u64>> + Send>>;
+
+    /// How many bytes the model server adds to a prompt that is not counted: the earlier turns of a conversation that it
+    /// has stored. They are held as tokens, too.
+    fn stored_bytes(&self, path: &str, asked: &Inspected) -> u64 {
+        let _ = (path, asked);
+        0
+    }
 }
 
 impl<T: CountPrompt + ?Sized> CountPrompt for Arc<T> {
     fn count(&self, path: &str, asked: &Inspected) -> Pin<Box<dyn Future<Output = Option<u64>> + Send>> {
         (**self).count(path, asked)
+    }
+
+    fn stored_bytes(&self, path: &str, asked: &Inspected) -> u64 {
+        (**self).stored_bytes(path, asked)
     }
 }

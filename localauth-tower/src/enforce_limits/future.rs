@@ -9,7 +9,8 @@ use tower_service::Service;
 
 use super::body::{Held, ResponseBody};
 use super::headers;
-use super::service::{Answer, Bound, By, refused};
+use super::service::{Answer, Bound, By, denied, refused};
+use super::ticking::Ticking;
 use crate::reject::{self, Reject};
 
 pin_project! {
@@ -26,16 +27,30 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, R, B, F, ResB> {
-        Forwarded { #[pin] future: F, held: Option<Held> },
+        Forwarded { #[pin] future: F, held: Option<Held>, ticking: Option<Ticking> },
         Waiting { waiting: Option<Box<Waiting<S, R, B>>> },
         Refused { response: Option<Box<Response<ResponseBody<ResB>>>> },
     }
 }
 
+/// How long a prompt turned out to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted {
+    Tokens(u64),
+    Unknown,
+    /// Nobody looked: a limit was used up.
+    UsedUp,
+}
+
+/// A prompt that is being counted.
+pub(super) type Counting = Pin<Box<dyn Future<Output = Counted> + Send>>;
+
 /// What a request waits for.
 pub(super) enum Step {
     /// How many tokens its prompt has.
-    Counting(Pin<Box<dyn Future<Output = Option<u64>> + Send>>),
+    Counting(Counting),
+    /// What the limits say when one of them was used up a moment ago.
+    Refusing(Pin<Box<dyn Future<Output = Answer> + Send>>),
     /// Whether the limits let it pass, and what its prompt was counted at.
     Deciding(Pin<Box<dyn Future<Output = Answer> + Send>>, Option<u64>),
 }
@@ -53,9 +68,9 @@ impl<S, R, B, ResB> ResponseFuture<S, R, B, ResB>
 where
     S: Service<Request<B>>,
 {
-    pub(super) const fn forwarded(future: S::Future, held: Option<Held>) -> Self {
+    pub(super) fn forwarded(future: S::Future, held: Option<Held>) -> Self {
         Self {
-            state: State::Forwarded { future, held },
+            state: State::forwarded(future, held),
         }
     }
 
@@ -91,19 +106,58 @@ where
     }
 }
 
+impl<S, R, B, F, ResB> State<S, R, B, F, ResB> {
+    fn forwarded(future: F, held: Option<Held>) -> Self {
+        let ticking = held.as_ref().and_then(|held| Ticking::new(&held.allowance));
+        Self::Forwarded { future, held, ticking }
+    }
+}
+
 impl<S, R, B> Waiting<S, R, B> {
+    /// Asks the limits, when the prompt was counted at so much; their answer, if it is at hand.
+    fn decide(&mut self, counted: Option<u64>) -> Option<Answer> {
+        let prompt = counted.unwrap_or_else(|| self.bound.most_prompt_tokens());
+        match self.bound.reserve(&self.by, prompt) {
+            Decision::Ready(answer) => Some(answer),
+            Decision::Pending(deciding) => {
+                self.step = Step::Deciding(deciding, counted);
+                None
+            }
+        }
+    }
+
     /// The limits' answer, and what the prompt was counted at.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Answer, Option<u64>)> {
         loop {
             match &mut self.step {
                 Step::Counting(counting) => {
-                    let counted = ready!(counting.as_mut().poll(cx));
-                    let prompt = counted.unwrap_or_else(|| self.bound.most_prompt_tokens());
-                    match self.bound.reserve(&self.by, prompt) {
-                        Decision::Ready(answer) => return Poll::Ready((answer, counted)),
-                        Decision::Pending(deciding) => self.step = Step::Deciding(deciding, counted),
+                    let counted = match ready!(counting.as_mut().poll(cx)) {
+                        Counted::Tokens(tokens) => Some(tokens),
+                        Counted::Unknown => None,
+                        Counted::UsedUp => {
+                            self.step = Step::Refusing(match self.bound.reserve(&self.by, 1) {
+                                Decision::Ready(answer) => Box::pin(std::future::ready(answer)),
+                                Decision::Pending(deciding) => deciding,
+                            });
+                            continue;
+                        }
+                    };
+                    if let Some(answer) = self.decide(counted) {
+                        return Poll::Ready((answer, counted));
                     }
                 }
+                Step::Refusing(deciding) => match ready!(deciding.as_mut().poll(cx)) {
+                    Err(refusal) => return Poll::Ready((Err(refusal), None)),
+                    // There is room again: its prompt is not known yet.
+                    Ok(allowance) => {
+                        if let Some(allowance) = allowance {
+                            allowance.release();
+                        }
+                        if let Some(answer) = self.decide(None) {
+                            return Poll::Ready((answer, None));
+                        }
+                    }
+                },
                 Step::Deciding(deciding, counted) => {
                     let answer = ready!(deciding.as_mut().poll(cx));
                     return Poll::Ready((answer, *counted));
@@ -124,8 +178,13 @@ where
         loop {
             let mut this = self.as_mut().project();
             let next = match this.state.as_mut().project() {
-                StateProj::Forwarded { future, held } => {
-                    let result = ready!(future.poll(cx));
+                StateProj::Forwarded { future, held, ticking } => {
+                    let Poll::Ready(result) = future.poll(cx) else {
+                        if let Some(ticking) = ticking {
+                            ticking.poll(cx);
+                        }
+                        return Poll::Pending;
+                    };
                     let held = held.take();
                     if let (Err(_), Some(held)) = (&result, &held) {
                         held.allowance.release();
@@ -155,9 +214,11 @@ where
                     match answer {
                         Ok(allowance) => {
                             let held = allowance.map(|allowance| bound.equip(&mut request, &allowance, counted));
-                            State::Forwarded {
-                                future: service.call(request),
-                                held,
+                            match held.transpose() {
+                                Ok(held) => State::forwarded(service.call(request), held),
+                                Err(denial) => State::Refused {
+                                    response: Some(denied(&by.reject, denial, request.uri())),
+                                },
                             }
                         }
                         Err(refusal) => State::Refused {

@@ -8,6 +8,7 @@ mod future;
 mod headers;
 mod layer;
 mod service;
+mod ticking;
 
 pub use body::ResponseBody;
 pub use count::CountPrompt;

@@ -2,15 +2,16 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
-use localauth_core::{Allowance, Auth, Decision, LimitRefusal};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request, Response};
+use localauth_core::{Allowance, Auth, Decision, Denial, LimitRefusal};
 use tower_service::Service;
 
 use super::ask::Tokens;
 use super::body::{Held, ResponseBody};
 use super::budget::LimitBudget;
 use super::count::CountPrompt;
-use super::future::{ResponseFuture, Step};
+use super::future::{Counted, Counting, ResponseFuture, Step};
 use super::headers;
 use crate::CurrentUser;
 use crate::current_user::who_asks_a_model;
@@ -58,7 +59,15 @@ pub(super) struct Bound {
     user: CurrentUser,
     asked: Option<Inspected>,
     tokens: Tokens,
+    /// Whether it is a form in parts: sound or a picture, whose bytes are no tokens.
+    is_upload: bool,
+    /// What the model server adds to the prompt.
+    stored_bytes: u64,
 }
+
+/// Prompts in longer requests are not counted but taken for their bytes: a tokenizer would be busy with one for longer
+/// than others like to wait.
+const MOST_COUNTED_BYTES: u64 = 256 * 1024;
 
 /// The limits' answer about one request.
 pub(super) type Answer = Result<Option<Allowance>, LimitRefusal>;
@@ -78,11 +87,44 @@ impl Bound {
 
     /// What the prompt is taken for when nobody counts it: no token is shorter than a byte.
     pub(super) fn most_prompt_tokens(&self) -> u64 {
-        self.asked.as_ref().map_or(0, Inspected::body_bytes)
+        match &self.asked {
+            Some(asked) if !self.is_upload => asked.body_bytes().saturating_add(self.stored_bytes),
+            _ => 0,
+        }
+    }
+
+    /// Counts the prompt, unless its length says too much or a limit is used up anyway.
+    fn count<R>(&self, by: &By<R>, path: &str) -> Option<Counting> {
+        let (count, asked) = (by.count.clone()?, self.asked.clone()?);
+        if self.tokens == Tokens::Unlimited || self.is_upload || asked.body_bytes() > MOST_COUNTED_BYTES {
+            return None;
+        }
+        let (auth, identity, path) = (by.auth.clone(), Arc::clone(self.user.identity()), path.to_owned());
+        Some(Box::pin(async move {
+            // Whoever has nothing left does not keep the model's tokenizer from others.
+            let model = asked.model().unwrap_or_default();
+            match auth.used_up(&identity, model).await {
+                Ok(None) => count
+                    .count(&path, &asked)
+                    .await
+                    .map_or(Counted::Unknown, Counted::Tokens),
+                Ok(Some(_)) => Counted::UsedUp,
+                Err(_) => Counted::Unknown,
+            }
+        }))
     }
 
     /// Notes in the request what is held for it.
-    pub(super) fn equip<B>(&self, request: &mut Request<B>, allowance: &Allowance, prompt: Option<u64>) -> Held {
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::UnsupportedMediaType`] when the answer cannot be kept to what is held.
+    pub(super) fn equip<B>(
+        &self,
+        request: &mut Request<B>,
+        allowance: &Allowance,
+        prompt: Option<u64>,
+    ) -> Result<Held, Denial> {
         let is_streamed = self.tokens == Tokens::Streamed;
         let granted = allowance.granted_completion();
         if let (Tokens::Whole, Some(asked)) = (self.tokens, &self.asked)
@@ -90,7 +132,9 @@ impl Bound {
         {
             let each = granted / u64::from(asked.n()).max(1);
             if let Err(error) = asked.limit_completion_tokens(each) {
-                tracing::warn!(%error, "the answer's length cannot be limited");
+                tracing::debug!(%error, "the answer's length cannot be limited");
+                allowance.release();
+                return Err(Denial::UnsupportedMediaType);
             }
         }
         if let Some(prompt) = prompt {
@@ -98,10 +142,10 @@ impl Bound {
         }
         let budget = LimitBudget::new(allowance.clone(), is_streamed && allowance.limits_tokens());
         request.extensions_mut().insert(BudgetSlot::new(budget));
-        Held {
+        Ok(Held {
             allowance: allowance.clone(),
             prompt_tokens: prompt.unwrap_or(0),
-        }
+        })
     }
 }
 
@@ -117,6 +161,17 @@ pub(super) fn refused<R: Reject, B>(
         headers::write_retry_after(after, response.headers_mut());
     }
     Box::new(response.map(|body| ResponseBody::new(body, None)))
+}
+
+/// Answers a request that cannot be kept to its limits.
+pub(super) fn denied<R: Reject, B>(reject: &R, denial: Denial, uri: &http::Uri) -> Box<Response<ResponseBody<B>>> {
+    Box::new(refuse(reject, denial, uri).map(|body| ResponseBody::new(body, None)))
+}
+
+/// Whether the body is a form in parts.
+fn is_upload(headers: &HeaderMap) -> bool {
+    let essence = headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().get(..10));
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(b"multipart/"))
 }
 
 impl<S, R, B, ResB> Service<Request<B>> for EnforceLimitsService<S, R>
@@ -140,24 +195,30 @@ where
         };
         let asked = request.extensions().get::<Inspected>().cloned();
         let model = asked.as_ref().and_then(Inspected::model).unwrap_or_default();
+        let tokens = Tokens::of(user.identity(), model, asked.as_ref());
+        let stored_bytes = match (&self.by.count, &asked) {
+            (Some(count), Some(asked)) if tokens != Tokens::Unlimited => {
+                count.stored_bytes(request.uri().path(), asked)
+            }
+            _ => 0,
+        };
         let bound = Bound {
-            tokens: Tokens::of(user.identity(), model, asked.as_ref()),
+            tokens,
+            stored_bytes,
             user,
             asked,
+            is_upload: is_upload(request.headers()),
         };
-        let counting = match (&self.by.count, &bound.asked) {
-            (Some(count), Some(asked)) if bound.tokens != Tokens::Unlimited => {
-                Some(count.count(request.uri().path(), asked))
-            }
-            _ => None,
-        };
-        if let Some(counting) = counting {
+        if let Some(counting) = bound.count(&self.by, request.uri().path()) {
             return self.wait(Step::Counting(counting), request, bound);
         }
         match bound.reserve(&self.by, bound.most_prompt_tokens()) {
             Decision::Ready(Ok(allowance)) => {
                 let held = allowance.map(|allowance| bound.equip(&mut request, &allowance, None));
-                ResponseFuture::forwarded(self.inner.call(request), held)
+                match held.transpose() {
+                    Ok(held) => ResponseFuture::forwarded(self.inner.call(request), held),
+                    Err(denial) => ResponseFuture::refused(denied(&self.by.reject, denial, request.uri())),
+                }
             }
             Decision::Ready(Err(refusal)) => ResponseFuture::refused(refused(&self.by.reject, &refusal, request.uri())),
             Decision::Pending(deciding) => self.wait(Step::Deciding(deciding, None), request, bound),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use localauth_core::RequestId;
+
 use super::reading::Measured;
 
 /// What was reserved for a request, and may be used up while it is answered.
@@ -19,6 +21,17 @@ pub(crate) trait Budget: Send + 'static {
     /// asked after [`Grant::Cut`], for answers in one piece, and for an event of more than 64 KB, which is in the next
     /// number. The number may fall: it is estimated until the model server tells.
     fn poll_grant(&mut self, cx: &mut Context<'_>, written: u64) -> Poll<Grant>;
+
+    /// The name that the request is known by to the budget, for it to be recorded under.
+    fn request_id(&self) -> Option<RequestId> {
+        None
+    }
+
+    /// Whether a stream may go on for as long as it has. Asked whenever it is polled, and once a second at least; pending
+    /// is a yes for now.
+    fn poll_time(&mut self, _cx: &mut Context<'_>) -> Poll<Grant> {
+        Poll::Ready(Grant::Pass)
+    }
 
     /// The answer counts from here on: its first byte is about to go out.
     fn commit(&mut self);
@@ -92,6 +105,14 @@ impl Account {
 
     pub(super) fn poll_grant(&mut self, cx: &mut Context<'_>, written: u64) -> Poll<Grant> {
         self.get().poll_grant(cx, written)
+    }
+
+    pub(super) fn request_id(&mut self) -> Option<RequestId> {
+        self.get().request_id()
+    }
+
+    pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Grant> {
+        self.get().poll_time(cx)
     }
 
     /// Only the first time counts.

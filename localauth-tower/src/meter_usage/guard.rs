@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
-use localauth_core::{Auth, Denial, RequestId, Source, Timestamp, UsageEvent};
+use localauth_core::{Auth, Denial, RequestId, Timestamp, UsageEvent};
 
 use super::budget::{Account, BudgetSlot, PromptTokens};
 use super::dialect::Dialect;
@@ -43,7 +43,9 @@ impl Asked {
     pub(super) fn new<B: Body>(auth: &Auth, recheck: &Recheck, request: &mut Request<B>) -> Option<Self> {
         let user = request.extensions().get::<CurrentUser>()?.clone();
         let account = request.extensions_mut().remove::<BudgetSlot>();
-        let path = request.uri().path();
+        let rule = user.rule();
+        // Of few patterns there are few, whatever stands in a path.
+        let path = rule.map_or_else(|| request.uri().path(), |rule| rule.pattern());
         let endpoint = path
             .get(..path.floor_char_boundary(MAX_ENDPOINT_BYTES))
             .unwrap_or(path)
@@ -92,10 +94,7 @@ impl Asked {
     }
 
     fn event(self, request_id: RequestId, at: Timestamp, measured: &Measured, cost_micros: u64) -> UsageEvent {
-        let key = match self.user.source() {
-            Source::ApiKey { id, name, .. } => Some((*id, name.to_string())),
-            _ => None,
-        };
+        let key = self.user.via_key().map(|(id, name)| (id, name.to_owned()));
         UsageEvent {
             request_id,
             at,
@@ -238,7 +237,8 @@ impl Guard {
     pub(super) fn settle(&mut self, ended: bool) {
         let Some(mut asked) = self.asked.take() else { return };
         let measured = self.reading.measure(ended, asked.prompt_estimate);
-        let request_id = asked.auth.new_request_id();
+        let name = asked.account.as_mut().and_then(Account::request_id);
+        let request_id = name.unwrap_or_else(|| asked.auth.new_request_id());
         let at = self.began.unwrap_or_else(|| asked.auth.now());
         let auth = asked.auth.clone();
         let mut account = asked.account.take();

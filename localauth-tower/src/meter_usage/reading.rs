@@ -126,7 +126,7 @@ impl Reading {
             }
             Self::Events(events) => {
                 let tap = events.stream.tap().told();
-                Measured::told(tap, events.stream.sent().tally, ended, prompt_estimate)
+                Measured::told(tap, events.stream.tally(), ended, prompt_estimate)
             }
         }
     }

@@ -96,6 +96,14 @@ impl Stream {
         &self.sent
     }
 
+    /// What a stream came to that ends here. An event that only tells what the others used is told, though it is kept back.
+    pub(super) fn tally(&self) -> Tally {
+        match &self.next {
+            Some(next) if next.event.document.counted && next.event.document.text_bytes == 0 => next.sent.tally,
+            _ => self.sent.tally,
+        }
+    }
+
     /// What would have gone out with the event that is kept back.
     pub(super) fn next(&self) -> Option<&Sent> {
         self.next.as_ref().map(|next| &next.sent)

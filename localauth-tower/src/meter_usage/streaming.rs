@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body::Body;
 use localauth_core::Denial;
 
-use super::budget::Account;
+use super::budget::{Account, Grant};
 use super::recheck::Watch;
 use super::stream::{Out, Stream};
 
@@ -66,6 +66,12 @@ impl Streaming {
                     return Poll::Ready(Step::Denied(denial, !self.stream.is_within()));
                 }
                 is_late = true;
+            }
+            if let Some(account) = account.as_deref_mut()
+                && account.poll_time(cx) == Poll::Ready(Grant::Cut)
+                && !self.stream.is_within()
+            {
+                return Poll::Ready(Step::Cut);
             }
             match self
                 .stream

@@ -9,20 +9,23 @@ use mistralrs_server_core::{
     chat_completion, completions,
     openai::{ChatCompletionRequest, CompletionRequest},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tracing::debug;
+
+use super::stored::Stored;
 
 /// Asks the engine, which takes well under a millisecond unless it is in the middle of a step.
 #[derive(Clone)]
 pub struct Tokenizer {
     runtime: Arc<MistralRs>,
+    stored: Stored,
 }
 
 impl Tokenizer {
-    /// That of the model in `runtime`.
-    pub const fn new(runtime: Arc<MistralRs>) -> Self {
-        Self { runtime }
+    /// That of the model in `runtime`, which answers what continues a response in `stored` with all that came before.
+    pub const fn new(runtime: Arc<MistralRs>, stored: Stored) -> Self {
+        Self { runtime, stored }
     }
 }
 
@@ -43,6 +46,16 @@ impl CountPrompt for Tokenizer {
         // On a task of its own: the engine panics when nobody takes its answer.
         let task = tokio::spawn(async move { count(runtime, kind, body).await });
         Box::pin(async move { task.await.ok().flatten() })
+    }
+
+    fn stored_bytes(&self, path: &str, asked: &Inspected) -> u64 {
+        if path != "/v1/responses" {
+            return 0;
+        }
+        // Of each name the last, as whoever looks it up does.
+        let fields = serde_json::from_slice::<Map<String, Value>>(asked.body()).unwrap_or_default();
+        let id = fields.get("previous_response_id").and_then(Value::as_str);
+        id.map_or(0, |id| self.stored.history_bytes(id))
     }
 }
 

@@ -6,6 +6,8 @@
 //! - **Stored responses.** mistral.rs keeps them in memory for ever, for whoever knows their id, and stores by default. A
 //!   stored response is its owner's only: see [`stored`](super::stored). Where nobody will know whose it is, nothing is
 //!   stored: a request says `"store": false`, whatever the client said, and what needs a stored response is refused.
+//! - **Several answers to one request.** mistral.rs tells what one of them used and nothing of the others, which so would be
+//!   free; and it makes as many at once as it is asked for, until memory ends. So there is one.
 //! - **Bodies that are no JSON object to their end.** mistral.rs reads less of a body than we do: it takes an array as the
 //!   fields in their order, and does not look into what it ignores (numbers beyond all bounds, broken escapes, any depth).
 //!   Handed on, such a body could ask for what nobody judged.
@@ -76,6 +78,12 @@ pub async fn inspect(State(by): State<Inspect>, request: Request, next: Next) ->
         // To mistral.rs, null is no name; no model is the default one.
         fields.remove("model");
     }
+    if ["n", "best_of"]
+        .iter()
+        .any(|name| fields.get(*name).is_some_and(is_several))
+    {
+        return complain("`n` and `best_of` can only be 1 with this model server: ask once for each answer");
+    }
     if fields.values().any(names_an_address) {
         return complain("media must be in the request itself, as a `data:` URL");
     }
@@ -91,6 +99,11 @@ pub async fn inspect(State(by): State<Inspect>, request: Request, next: Next) ->
     parts.headers.remove(header::CONTENT_LENGTH);
     let body = Body::from(Value::Object(fields).to_string());
     next.run(Request::from_parts(parts, body)).await
+}
+
+/// Whether it asks for more than one.
+fn is_several(value: &Value) -> bool {
+    !value.is_null() && value.as_f64().is_none_or(|count| count > 1.0)
 }
 
 /// Whether anything in it is media that would have to be fetched. `serde_json` bounds how deep it can be.
@@ -212,6 +225,22 @@ mod tests {
             ask("/v1/responses", &"x".repeat(1_001)).await.0,
             StatusCode::BAD_REQUEST
         );
+    }
+
+    #[tokio::test]
+    async fn there_is_one_answer_to_a_request() {
+        for (fields, status) in [
+            (r#""n":1"#, 200),
+            (r#""n":null,"best_of":1"#, 200),
+            (r#""n":2"#, 400),
+            (r#""n":1000000,"stream":true"#, 400),
+            (r#""n":1.5"#, 400),
+            (r#""n":"3""#, 400),
+            (r#""best_of":2"#, 400),
+        ] {
+            let got = ask("/v1/chat/completions", &format!(r#"{{"messages":[],{fields}}}"#)).await;
+            assert_eq!(got.0, status, "{fields}: {}", got.1);
+        }
     }
 
     #[tokio::test]

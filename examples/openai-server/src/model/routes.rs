@@ -20,12 +20,12 @@ use super::{
 };
 use crate::settings::Settings;
 
-/// The routes of a loaded model, which keep the owners of stored responses. `auth` says whether an owner still exists.
+/// The routes of a loaded model, and the stored responses whose owners they keep. `auth` says whether an owner still exists.
 ///
 /// # Errors
 ///
 /// None that depends on the model: mistral.rs only refuses settings that are made here.
-pub async fn router(model: &Loaded, settings: &Settings, auth: Option<&Auth>) -> anyhow::Result<Router> {
+pub async fn router(model: &Loaded, settings: &Settings, auth: Option<&Auth>) -> anyhow::Result<(Router, Stored)> {
     let (max_body, style) = (settings.max_body, settings.error_code);
     let routes = MistralRsServerRouterBuilder::new()
         .with_mistralrs(model.runtime.clone())
@@ -44,7 +44,7 @@ pub async fn router(model: &Loaded, settings: &Settings, auth: Option<&Auth>) ->
         .auth(auth);
     let routes = routes
         .layer(from_fn_with_state(inspection, inspect))
-        .layer(from_fn_with_state(stored, keep_owners))
+        .layer(from_fn_with_state(stored.clone(), keep_owners))
         .layer(RequestBodyLimitLayer::new(max_body))
         .layer(from_fn_with_state(style, shape));
     let mut all = routes.clone();
@@ -52,7 +52,7 @@ pub async fn router(model: &Loaded, settings: &Settings, auth: Option<&Auth>) ->
         let service = ServiceBuilder::new().map_request(with_version).service(routes.clone());
         all = all.route_service(path, service);
     }
-    Ok(all)
+    Ok((all, stored))
 }
 
 /// What LocalAI answers without the `/v1` too.

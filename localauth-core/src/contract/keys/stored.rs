@@ -192,6 +192,10 @@ where
     let listed: Vec<_> = list(&*store, ada.id).await.into_iter().map(|k| k.id).collect();
     assert_eq!(listed, [8, 7, 6, 2].map(key_id));
     assert_eq!(list(&*store, bob.id).await, [key(5, bob.id)]);
+    // The others are told apart from them, and by user too.
+    let revoked = store.list_revoked_keys(ada.id).await.unwrap();
+    assert_eq!(revoked.into_iter().map(|k| k.id).collect::<Vec<_>>(), [key_id(4)]);
+    assert_eq!(store.list_revoked_keys(bob.id).await.unwrap(), []);
 }
 
 /// Without a user the list has everybody's keys, newest first, without revoked ones.

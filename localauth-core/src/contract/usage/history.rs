@@ -30,6 +30,7 @@ fn everybodys(since: Timestamp) -> UsageHistory {
     UsageHistory {
         since,
         user_id: None,
+        without: Vec::new(),
         key_ids: Vec::new(),
         model: None,
     }
@@ -149,6 +150,7 @@ where
             for model in [None, Some("model 2")] {
                 let asked = UsageHistory {
                     since,
+                    without: Vec::new(),
                     user_id: user.map(user_id),
                     key_ids: keys.iter().map(|key| key_id(*key)).collect(),
                     model: model.map(str::to_owned),
@@ -162,6 +164,14 @@ where
                 assert_eq!(sum(&*store, &asked).await, plain(wanted), "{asked:?}");
             }
         }
+    }
+    for without in [&[0][..], &[1], &[1, 99], &[0, 1]] {
+        let asked = UsageHistory {
+            without: without.iter().map(|n| user_id(*n)).collect(),
+            ..everybodys(since)
+        };
+        let wanted = batch.iter().filter(|e| !asked.without.contains(&e.user_id)).count();
+        assert_eq!(sum(&*store, &asked).await, plain(wanted as u64), "{asked:?}");
     }
     for strange in [
         UsageHistory {

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use crate::contract::fixture::{add, at, everybody, new_user, user_id};
 use crate::id::UserId;
 use crate::store::{UserQuery, UserStore};
-use crate::user::{NewUser, Status, User};
+use crate::user::{NewUser, Role, Status, User};
 
 async fn ids<S: UserStore + ?Sized>(store: &S, query: &UserQuery) -> Vec<UserId> {
     let users = store.list_users(query).await.expect("the store answers");
@@ -130,6 +130,20 @@ where
         ..UserQuery::default()
     };
     assert_eq!(ids(&*store, &query).await, [4, 7].map(user_id));
+    for role in [Role::User, Role::Admin] {
+        let all = ids(&*store, &UserQuery::default()).await;
+        let mut wanted = Vec::new();
+        for (n, id) in all.into_iter().enumerate() {
+            let given = if n % 4 == 0 { Role::Admin } else { Role::User };
+            store.set_role(id, given).await.unwrap();
+            wanted.extend((given == role).then_some(id));
+        }
+        let query = UserQuery {
+            role: Some(role),
+            ..UserQuery::default()
+        };
+        assert_eq!(ids(&*store, &query).await, wanted, "{role:?}");
+    }
 }
 
 /// Page by page everybody comes once and in the order of the whole list, those who came at one moment too; a search goes

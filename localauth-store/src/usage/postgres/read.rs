@@ -83,13 +83,15 @@ impl Postgres {
              array_agg(cost_micros), array_agg(1::bigint), array_agg(estimated::integer::bigint), array_agg(at) \
              FROM localauth_usage_event \
              WHERE request_id >= $1 AND at >= $2 AND ($3::integer IS NULL OR user_no = $3) \
-             AND ($4::integer IS NULL OR model_id = $4) AND ($5::integer[] = '{}' OR key_no = ANY($5))",
+             AND ($4::integer IS NULL OR model_id = $4) AND ($5::integer[] = '{}' OR key_no = ANY($5)) \
+             AND user_no <> ALL($6)",
         )
         .bind(first)
         .bind(since)
         .bind(asked.user)
         .bind(asked.model)
         .bind(&asked.keys)
+        .bind(&asked.without)
         .fetch_one(&self.pool)
         .await?;
         moments(&row)
@@ -107,13 +109,15 @@ impl Postgres {
         let statement = format!(
             "SELECT array_agg(r.prompt_tokens), array_agg(r.cached_tokens), array_agg(r.completion_tokens), \
              array_agg(r.cost_micros), array_agg(r.requests), array_agg(r.estimated_requests), array_agg(r.last_at) \
-             FROM {rows} AND ($3::integer IS NULL OR r.model_id = $3) AND ($4::integer[] = '{{}}' OR r.key_no = ANY($4))"
+             FROM {rows} AND ($3::integer IS NULL OR r.model_id = $3) AND ($4::integer[] = '{{}}' OR r.key_no = ANY($4)) \
+             AND r.user_no <> ALL($5)"
         );
         let row = query(sea_orm::sqlx::AssertSqlSafe(statement))
             .bind(since)
             .bind(asked.user)
             .bind(asked.model)
             .bind(&asked.keys)
+            .bind(&asked.without)
             .fetch_one(&self.pool)
             .await?;
         moments(&row)

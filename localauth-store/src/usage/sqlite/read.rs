@@ -79,13 +79,15 @@ impl Sqlite {
             "SELECT group_concat(at || ' ' || prompt_tokens || ' ' || cached_tokens || ' ' || completion_tokens \
              || ' ' || cost_micros || ' 1 ' || estimated, char(10)) FROM localauth_usage_event \
              WHERE request_id >= ?1 AND at >= ?2 AND (?3 IS NULL OR user_no = ?3) AND (?4 IS NULL OR model_id = ?4) \
-             AND (?5 IS NULL OR key_no IN (SELECT value FROM json_each(?5)))",
+             AND (?5 IS NULL OR key_no IN (SELECT value FROM json_each(?5))) \
+             AND user_no NOT IN (SELECT value FROM json_each(?6))",
         )
         .bind(first)
         .bind(since)
         .bind(asked.user)
         .bind(asked.model)
         .bind(keys(asked)?)
+        .bind(json(&asked.without)?)
         .fetch_one(&self.read)
         .await?;
         Ok(moments(lines.as_deref())?)
@@ -102,13 +104,15 @@ impl Sqlite {
              r.completion_tokens || ' ' || r.cost_micros || ' ' || r.requests || ' ' || r.estimated_requests, char(10)) \
              FROM localauth_usage_page AS p CROSS JOIN localauth_usage_rollup AS r \
              WHERE p.grain = 1 AND p.at >= ?1 AND r.grain = 1 AND r.at = p.at AND {of_user} \
-             AND (?3 IS NULL OR r.model_id = ?3) AND (?4 IS NULL OR r.key_no IN (SELECT value FROM json_each(?4)))"
+             AND (?3 IS NULL OR r.model_id = ?3) AND (?4 IS NULL OR r.key_no IN (SELECT value FROM json_each(?4))) \
+             AND r.user_no NOT IN (SELECT value FROM json_each(?5))"
         );
         let lines: Option<String> = query_scalar(sea_orm::sqlx::AssertSqlSafe(statement))
             .bind(since)
             .bind(asked.user)
             .bind(asked.model)
             .bind(keys(asked)?)
+            .bind(json(&asked.without)?)
             .fetch_one(&self.read)
             .await?;
         Ok(moments(lines.as_deref())?)

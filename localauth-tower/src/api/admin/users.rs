@@ -100,6 +100,7 @@ pub(super) async fn list_users(
     let query = UserQuery {
         search: given(which.q.as_deref()).map(str::to_owned),
         status: status.map_err(|e| ApiError::bad(format!("status: {e}")))?,
+        role: None,
         limit: limit.map(|limit| limit + 1),
         after: after.transpose()?,
     };

@@ -282,6 +282,11 @@ async fn create(by: Stored, user: &CurrentUser, request: Request, next: Next) ->
 }
 
 impl Stored {
+    /// No less than the bytes of the conversation that is stored under `id`, whoever's it is; 0 where there is none.
+    pub fn history_bytes(&self, id: &str) -> u64 {
+        self.0.owners.size_of(id, self.0.clock.now()).unwrap_or(0)
+    }
+
     /// Whether `user` may continue what this continues; and how its answer will be stored, if it will.
     fn admit(&self, fields: &Map<String, Value>, user: &CurrentUser, length: usize) -> Result<Option<Asking>, Denial> {
         let mut history = u64::try_from(length).unwrap_or(u64::MAX);

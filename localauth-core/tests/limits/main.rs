@@ -1,5 +1,7 @@
 //! Limits as they bind requests.
 
+mod restart;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
@@ -34,16 +36,12 @@ async fn answered(world: &World, who: &Identity) -> Result<(), LimitRefusal> {
         allowance.commit();
         allowance.settle(10, 0, 5);
     }
-    let key = match who.source() {
-        localauth_core::Source::ApiKey { id, name, .. } => Some((*id, name.to_string())),
-        _ => None,
-    };
     world.auth.record_usage(UsageEvent {
         request_id: world.auth.new_request_id(),
         at: world.auth.now(),
         user_id: who.user_id(),
         user_name: who.name().to_owned(),
-        key,
+        key: who.via_key().map(|(id, name)| (id, name.to_owned())),
         source: who.usage_source(),
         model: "demo".into(),
         endpoint: "/v1/chat/completions".into(),
@@ -128,33 +126,6 @@ async fn what_is_not_answered_does_not_count() {
     }
     answered(&world, &me).await.unwrap();
     answered(&world, &me).await.unwrap_err();
-}
-
-#[tokio::test]
-async fn a_restart_refills_nothing() {
-    let world = World::new().await;
-    let ada = world.user("ada@example.org").await;
-    for (model, window) in [("", "1m"), ("demo", "30d")] {
-        let rule = per(window).requests(3).of_model(model);
-        world.auth.set_user_limit(&operator(), ada.id, rule).await.unwrap();
-    }
-    let key = world.key(&ada).await;
-    let me = world.ask(key.expose()).await.unwrap();
-    for _ in 0..2 {
-        answered(&world, &me).await.unwrap();
-    }
-    world.auth.flush().await.unwrap();
-    let second = World {
-        auth: world.another().await,
-        store: world.store.clone(),
-        clock: world.clock.clone(),
-    };
-    let me = second.ask(key.expose()).await.unwrap();
-    answered(&second, &me).await.unwrap();
-    answered(&second, &me).await.unwrap_err();
-    second.pass(Duration::from_hours(1)).await;
-    let refusal = answered(&second, &me).await.unwrap_err();
-    assert!(refusal.retry_after.unwrap() > Duration::from_hours(29 * 24));
 }
 
 #[tokio::test]
@@ -279,55 +250,6 @@ async fn administrators_are_exempt_but_not_their_keys() {
     let key = strict.key(&root).await;
     let me = strict.ask(key.expose()).await.unwrap();
     answered(&strict, &me).await.unwrap_err();
-}
-
-#[tokio::test]
-async fn children_share_the_allowance_of_their_maker_also_after_a_restart() {
-    let world = World::new().await;
-    let ada = world.user("ada@example.org").await;
-    let limit = world.auth.new_limit(per("1d").requests(3)).unwrap();
-    let tier_limit = world.auth.new_limit(per("1d").requests(100)).unwrap();
-    house(&world, |rules| {
-        let tier = Tier {
-            limits: vec![tier_limit],
-            ..Tier::default()
-        };
-        rules.tiers.insert(free(), tier);
-    })
-    .await;
-    let scope = KeyScope {
-        can_mint: true,
-        limits: vec![KeyLimit { holder: None, limit }],
-        tier: Some(KeyTier {
-            name: free(),
-            holder: None,
-        }),
-        ..KeyScope::default()
-    };
-    let maker = world.key_with(&ada, scope).await.plain;
-    let caller = world.by(maker.expose()).await;
-    let child = |name: &str| localauth_core::NewKey::named(name);
-    let one = world.auth.create_own_key(&caller, child("one")).await.unwrap();
-    let two = world.auth.create_own_key(&caller, child("two")).await.unwrap();
-    for key in [&maker, &one.plain, &two.plain] {
-        let me = world.ask(key.expose()).await.unwrap();
-        assert_eq!(me.claims().len(), 2);
-        answered(&world, &me).await.unwrap();
-    }
-    world.auth.flush().await.unwrap();
-    let again = world.another().await;
-    for auth in [&world.auth, &again] {
-        for key in [&maker, &one.plain, &two.plain] {
-            let me = auth.authenticate(&support::bearer(key.expose())).await.unwrap();
-            assert_eq!(reserve(auth, &me).await.unwrap_err().denial, Denial::RateLimited);
-        }
-    }
-    // The maker may still give its own key a new secret.
-    let maker_id = world.ask(maker.expose()).await.unwrap();
-    let localauth_core::Source::ApiKey { id, .. } = maker_id.source() else {
-        panic!("it is a key");
-    };
-    world.auth.rotate_key(&caller, *id, Duration::ZERO).await.unwrap();
 }
 
 #[tokio::test]
