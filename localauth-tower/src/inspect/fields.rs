@@ -13,7 +13,7 @@ pub(super) enum Field {
     MaxCompletionTokens,
     MaxOutputTokens,
     NPredict,
-    /// One more, on routes of Ollama: `options`, or `name` beside `model`.
+    /// One more: Ollama's `options`, or `name` beside `model`; llama.cpp's `response_fields`.
     Extra,
     NumPredict,
 }

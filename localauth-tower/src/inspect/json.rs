@@ -48,8 +48,13 @@ pub(super) fn read(text: &str, reads: &Reads) -> Result<Found, Denial> {
     layout.usage = usage;
     found.includes_usage = include.map_or(Ok(None), flag)? == Some(true);
     let mut predict = None;
-    if reads.route == Route::Ollama {
-        (layout.options, predict) = within(Field::Extra, Field::NumPredict.name())?;
+    match reads.route {
+        Route::Ollama => (layout.options, predict) = within(Field::Extra, Field::NumPredict.name())?,
+        // Who chooses the fields of an answer can have the text without what it took.
+        Route::LlamaCpp if get(Field::Extra).is_some_and(|fields| fields.get() != "null") => {
+            return Err(Denial::InvalidBody);
+        }
+        _ => {}
     }
     for field in LIMITS {
         let value = match field {

@@ -46,12 +46,14 @@ impl Reads {
         const COMMON: Names = Names::new(None);
         const OPTIONS: Names = Names::new(Some("options"));
         const NAME: Names = Names::new(Some("name"));
+        const FIELDS: Names = Names::new(Some("response_fields"));
         let dialect = told.asks.and_then(Asks::dialect);
         let route = Route::of(path, dialect);
         let takes_name = told.model_in() == ModelIn::BodyOrName;
         Self {
             names: match route {
                 Route::Ollama => OPTIONS,
+                Route::LlamaCpp => FIELDS,
                 _ if takes_name => NAME,
                 _ => COMMON,
             },

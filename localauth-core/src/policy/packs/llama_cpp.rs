@@ -1,6 +1,6 @@
 //! llama.cpp's server: `tools/server/server.cpp`.
 //!
-//! Its key, where one is set, leaves the web page, the health and the list of models open.
+//! Its key, where one is set, leaves the web page and the health open.
 
 use http::Method;
 
@@ -24,7 +24,7 @@ const IN_FORM: Asks = Asks::work(ModelIn::Form).in_words_of(Dialect::OpenAi);
 
 pub(super) static PACK: Pack = Pack {
     engine: Engine::LlamaCpp,
-    release: "0.4.1",
+    release: "0.5.0",
     routes: &[ROUTES],
 };
 

@@ -95,6 +95,8 @@ fn bounds_are_read_where_the_engine_reads_them() {
             .n(),
         9
     );
+    assert!(judge_asks("/completion", LLAMA_CPP, r#"{"response_fields":null}"#).is_ok());
+    assert!(judge_asks(CHAT, WORK, r#"{"response_fields":["x"],"Response_Fields":1}"#).is_ok());
     // OpenAI's words to Ollama: the same zero.
     let zero = r#"{"max_tokens":0}"#;
     assert_eq!(judge_asks(CHAT, WORK, zero).unwrap().max_tokens(), Some(0));
@@ -197,6 +199,13 @@ fn bounds_that_can_be_read_in_two_ways_are_refused() {
         (r#"{"n_cmpl":1,"N_Cmpl":50}"#, Denial::AmbiguousRequest),
         (r#"{"n_cmpl":1.5}"#, Denial::InvalidBody),
         (r#"{"n_predict":1e9}"#, Denial::InvalidBody),
+        // The text, and no word of what it took.
+        (
+            r#"{"response_fields":["tokens"],"return_tokens":true}"#,
+            Denial::InvalidBody,
+        ),
+        (r#"{"response_fields":[]}"#, Denial::InvalidBody),
+        (r#"{"Response_Fields":["tokens"]}"#, Denial::AmbiguousRequest),
     ] {
         assert_eq!(
             judge_asks("/completion", LLAMA_CPP, body).unwrap_err(),
