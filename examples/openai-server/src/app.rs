@@ -10,7 +10,10 @@ use axum::{
 use http::Method;
 use localauth_core::{
     Auth, FairQueue,
-    policy::{RouteTable, RouteTableError, openai_routes, owned_responses},
+    policy::{
+        Access, RouteTable, RouteTableBuilder, RouteTableError, openai_routes, owned_responses,
+        packs::{Engine, pack},
+    },
 };
 use localauth_tower::{
     ContractErrors, CountPrompt, EnforceLimits, FairShare, Inspect, MeterUsage, Proxies, RequireAuth, RequireModel,
@@ -55,6 +58,8 @@ pub struct Model {
     pub prompts: Option<Arc<dyn CountPrompt>>,
     /// Whether its routes hold each stored response to its owner.
     pub keeps_owners: bool,
+    /// The engines that answer, whose packs say which routes there are; none where the model is our own.
+    pub engines: Vec<Engine>,
 }
 
 impl std::fmt::Debug for Model {
@@ -78,7 +83,6 @@ pub fn compose(
     model: Model,
 ) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
-    let keeps_owners = model.keeps_owners;
     let site = site(settings);
     let names = model.names.clone();
     let default = model.default.clone();
@@ -88,7 +92,7 @@ pub fn compose(
     };
     let app = match &doors {
         Doors::Accounts(auth, providers) => {
-            let table = Arc::new(table(auth, keeps_owners)?);
+            let table = Arc::new(table(auth, &model)?);
             let mut api = ApiBuilder::new(auth)
                 .site(site.clone())
                 .models(names)
@@ -100,7 +104,7 @@ pub fn compose(
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
         Doors::SharedKeys(auth) => {
-            let table = Arc::new(table(auth, keeps_owners)?);
+            let table = Arc::new(table(auth, &model)?);
             let api = ApiBuilder::new(auth).site(site.clone()).without_accounts();
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
@@ -179,12 +183,21 @@ fn fair_share(settings: &Settings) -> Option<FairShare> {
 }
 
 /// Which door is for whom.
-fn table(auth: &Auth, keeps_owners: bool) -> Result<RouteTable, RouteTableError> {
-    let mut table = openai_routes(RouteTable::builder()).admin(Method::GET, "/metrics");
+fn table(auth: &Auth, model: &Model) -> Result<RouteTable, RouteTableError> {
+    routes(&model.engines, model.keeps_owners).build(auth.features())
+}
+
+/// The routes that there are, and for whom: those of the packs of `engines`, or where there are none, of our own model.
+pub fn routes(engines: &[Engine], keeps_owners: bool) -> RouteTableBuilder {
+    let table = RouteTable::builder();
+    let mut table = match engines {
+        [] => openai_routes(table),
+        engines => engines.iter().fold(table, |table, engine| pack(*engine).declare(table)),
+    };
     if keeps_owners {
         table = owned_responses(table);
     }
-    table.build(auth.features())
+    table.redeclare(Method::GET, "/metrics", Access::Admin)
 }
 
 /// How the server looks from outside.

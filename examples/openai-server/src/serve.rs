@@ -114,6 +114,7 @@ async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
         default: Some(model.alias),
         prompts: Some(Arc::new(Tokenizer::new(model.runtime, stored))),
         keeps_owners: true,
+        engines: Vec::new(),
     })
 }
 

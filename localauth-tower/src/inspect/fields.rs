@@ -1,6 +1,6 @@
 //! The fields of a request that decisions depend on, and the spellings in which somebody might read them.
 
-/// What is looked for at the top of a body.
+/// What is looked for in a body: at its top, and for the last one within `options`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Model,
@@ -8,35 +8,80 @@ pub(super) enum Field {
     StreamOptions,
     N,
     BestOf,
+    NCmpl,
     MaxTokens,
     MaxCompletionTokens,
     MaxOutputTokens,
     NPredict,
+    /// On routes that complete text: one prompt, or several.
+    Prompt,
+    /// One more: Ollama's `options`, or `name` beside `model`; llama.cpp's `response_fields`.
+    Extra,
+    NumPredict,
 }
 
-/// How many [`Field`]s there are.
-pub(super) const FIELDS: usize = 9;
+/// How many [`Field`]s may stand at the top.
+pub(super) const FIELDS: usize = 12;
 
-/// Their names, in their order.
-pub(super) const NAMES: [&str; FIELDS] = [
+/// How many there are.
+pub(super) const ALL_FIELDS: usize = FIELDS + 1;
+
+/// Their names, in their order. Those without are not looked for everywhere: see [`Names`].
+const NAMES: [&str; ALL_FIELDS] = [
     "model",
     "stream",
     "stream_options",
     "n",
     "best_of",
+    "n_cmpl",
     "max_tokens",
     "max_completion_tokens",
     "max_output_tokens",
     "n_predict",
+    "",
+    "",
+    "num_predict",
 ];
 
-/// Those that say how many tokens may be written at most. `n_predict` is llama.cpp's, which prefers it.
-pub(super) const LIMITS: [Field; 4] = [
+/// The names that are looked for at the top of a body, in the order of the fields; an empty one is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Names([&'static str; FIELDS]);
+
+impl Names {
+    /// What is looked for everywhere.
+    pub(super) const fn common() -> Self {
+        let mut names = [""; FIELDS];
+        let mut place = 0;
+        while place < FIELDS {
+            names[place] = NAMES[place];
+            place += 1;
+        }
+        Self(names)
+    }
+
+    /// The same, and `field` by this name.
+    pub(super) const fn with(mut self, field: Field, name: &'static str) -> Self {
+        self.0[field as usize] = name;
+        self
+    }
+
+    pub(super) const fn as_slice(&self) -> &[&'static str] {
+        &self.0
+    }
+}
+
+/// Those that say how many tokens may be written at most. `n_predict` is llama.cpp's, which prefers it; `num_predict` is
+/// Ollama's.
+pub(super) const LIMITS: [Field; 5] = [
     Field::MaxTokens,
     Field::MaxCompletionTokens,
     Field::MaxOutputTokens,
     Field::NPredict,
+    Field::NumPredict,
 ];
+
+/// Those that say how many answers are to be written. `n_cmpl` is llama.cpp's, which prefers it.
+pub(super) const CHOICES: [Field; 3] = [Field::N, Field::BestOf, Field::NCmpl];
 
 impl Field {
     pub(super) const fn name(self) -> &'static str {
@@ -58,7 +103,7 @@ pub(super) enum Key {
 impl Key {
     /// What a `key` is that stands in the body as it is written here.
     pub(super) fn plain(key: &str, names: &[&str]) -> Self {
-        match names.iter().position(|&name| name == key) {
+        match names.iter().position(|&name| name == key && !key.is_empty()) {
             Some(place) => Self::Named(place),
             None if names.iter().any(|name| reads_as(key, name)) => Self::Unclear,
             None => Self::Other,
@@ -76,8 +121,12 @@ impl Key {
 }
 
 /// Whether any reader might take `key` for `name`, which is in lower-case ASCII: without regard to case, as Go and .NET
-/// read (for which `ſ` is an `s` and the Kelvin sign a `k`), or only up to a null character, as C does.
+/// read (for which `ſ` is an `s` and the Kelvin sign a `k`), or only up to a null character, as C does. Nothing reads as an
+/// empty one.
 pub(super) fn reads_as(key: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
     let key = key.split('\0').next().unwrap_or_default();
     // No character that folds to a letter has more than three bytes.
     (name.len()..=3 * name.len()).contains(&key.len()) && key.chars().map(fold).eq(name.chars())
@@ -96,6 +145,8 @@ fn fold(char: char) -> char {
 mod tests {
     use super::*;
 
+    const NAMES: &[&str] = &["model", "stream", "n", "max_tokens", "max_completion_tokens"];
+
     #[test]
     fn names_are_in_the_order_of_the_fields() {
         for (field, name) in [
@@ -103,15 +154,27 @@ mod tests {
             (Field::StreamOptions, "stream_options"),
             (Field::MaxTokens, "max_tokens"),
             (Field::NPredict, "n_predict"),
+            (Field::NumPredict, "num_predict"),
         ] {
             assert_eq!(field.name(), name);
+        }
+        let names = Names::common().with(Field::Extra, "options");
+        assert_eq!(names.as_slice()[Field::Extra as usize], "options");
+        assert_eq!(
+            Key::plain("options", names.as_slice()),
+            Key::Named(Field::Extra as usize)
+        );
+        // A name that is not looked for is no key's.
+        for key in ["", "\0", "\0x", "prompt"] {
+            assert_eq!(Key::plain(key, names.as_slice()), Key::Other, "{key:?}");
+            assert_eq!(Key::escaped(key, names.as_slice()), Key::Other, "{key:?}");
         }
     }
 
     #[test]
     fn what_some_reader_takes_for_a_name_is_unclear() {
-        assert_eq!(Key::plain("model", &NAMES), Key::Named(0));
-        assert_eq!(Key::escaped("model", &NAMES), Key::Unclear);
+        assert_eq!(Key::plain("model", NAMES), Key::Named(0));
+        assert_eq!(Key::escaped("model", NAMES), Key::Unclear);
         for key in [
             "Model",
             "MODEL",
@@ -128,11 +191,11 @@ mod tests {
             } else {
                 Key::Unclear
             };
-            assert_eq!(Key::plain(key, &NAMES), expected, "{key:?}");
+            assert_eq!(Key::plain(key, NAMES), expected, "{key:?}");
         }
         for key in ["", "mode", "models", "m\0odel", " model", "messages", "\u{ff4d}odel"] {
-            assert_eq!(Key::plain(key, &NAMES), Key::Other, "{key:?}");
-            assert_eq!(Key::escaped(key, &NAMES), Key::Other, "{key:?}");
+            assert_eq!(Key::plain(key, NAMES), Key::Other, "{key:?}");
+            assert_eq!(Key::escaped(key, NAMES), Key::Other, "{key:?}");
         }
     }
 }

@@ -9,8 +9,9 @@ use localauth_core::Denial;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{Field, Key, NAMES};
-use super::found::{Amount, Found, Layout, UsageAt};
+use super::fields::{CHOICES, FIELDS, Field, Key, LIMITS};
+use super::found::{Amount, Found, Inside, Layout};
+use super::route::{Reads, Route};
 
 /// How deep `serde_json` reads.
 const MAX_DEPTH: usize = 128;
@@ -20,52 +21,71 @@ const MAX_DEPTH: usize = 128;
 /// # Errors
 ///
 /// [`Denial::InvalidBody`], [`Denial::AmbiguousRequest`].
-pub(super) fn read(text: &str) -> Result<Found, Denial> {
-    let top = object(text, &NAMES)?;
+pub(super) fn read(text: &str, reads: &Reads) -> Result<Found, Denial> {
+    let top = object::<FIELDS>(text, reads.names.as_slice())?;
     let get = |field: Field| top.values[field as usize];
     let mut found = Found::default();
     found.model = get(Field::Model).map_or(Ok(None), name)?;
-    found.stream = get(Field::Stream).map_or(Ok(None), flag)?.unwrap_or(false);
-    for field in [Field::N, Field::BestOf] {
+    found.model_at = [get(Field::Model).map(|value| span(text, value)), None];
+    if reads.takes_name {
+        found.name = get(Field::Extra).map_or(Ok(None), name)?;
+        found.model_at[1] = get(Field::Extra).map(|value| span(text, value));
+    }
+    let stream = get(Field::Stream).map_or(Ok(None), flag)?;
+    found.stream = stream.unwrap_or(reads.route.streams_unasked());
+    for field in CHOICES {
         if let Some(number) = get(field).map_or(Ok(None), count)? {
             found.choices = found.choices.max(number);
         }
     }
+    // Each of several prompts gets as many answers.
+    found.choices = found.choices.saturating_mul(top.prompts.unwrap_or(1).max(1));
     let start = text.find('{').map_or(0, |brace| brace + 1);
     let mut layout = Layout::of_object(start, top.is_empty);
-    for field in super::fields::LIMITS {
-        if let Some(value) = get(field) {
-            found.limit(field, amount(value.get())?)?;
+    let within = |field, names| match get(field) {
+        Some(object) => inside(text, object, names),
+        None => Ok((Inside::Nowhere, None)),
+    };
+    let (usage, include) = within(Field::StreamOptions, "include_usage")?;
+    layout.usage = usage;
+    found.includes_usage = include.map_or(Ok(None), flag)? == Some(true);
+    let mut predict = None;
+    match reads.route {
+        Route::Ollama => (layout.options, predict) = within(Field::Extra, Field::NumPredict.name())?,
+        // Who chooses the fields of an answer can have the text without what it took.
+        Route::LlamaCpp if get(Field::Extra).is_some_and(|fields| fields.get() != "null") => {
+            return Err(Denial::InvalidBody);
+        }
+        _ => {}
+    }
+    for field in LIMITS {
+        let value = match field {
+            Field::NumPredict => predict,
+            field => get(field),
+        };
+        if let Some(value) = value {
+            found.limit(field, reads.amount(amount(value.get())?))?;
             layout.limit(field, span(text, value));
         }
     }
-    layout.usage = usage(text, get(Field::StreamOptions))?;
-    found.includes_usage = layout.usage == UsageAt::On;
     found.layout = Some(layout);
     Ok(found)
 }
 
-/// Where `stream_options.include_usage` is, or would have to be.
-fn usage(text: &str, options: Option<&RawValue>) -> Result<UsageAt, Denial> {
-    let Some(options) = options else {
-        return Ok(UsageAt::Nowhere);
-    };
-    if options.get() == "null" {
-        return Ok(UsageAt::NoOptions(span(text, options)));
+/// Where the field `name` of an `object` within stands, or would have to.
+fn inside<'a>(text: &str, object: &'a RawValue, name: &str) -> Result<(Inside, Option<&'a RawValue>), Denial> {
+    if object.get() == "null" {
+        return Ok((Inside::Null(span(text, object)), None));
     }
     // One level further in than it will be read by itself.
-    if options.get().len() > MAX_DEPTH && serde_json::from_str::<Skipped>(&format!("[{options}]")).is_err() {
+    if object.get().len() > MAX_DEPTH && serde_json::from_str::<Skipped>(&format!("[{object}]")).is_err() {
         return Err(Denial::InvalidBody);
     }
-    let object = object(options.get(), &["include_usage"])?;
-    let [value] = object.values;
-    let Some(value) = value else {
-        let start = span(text, options).start + 1;
-        return Ok(UsageAt::Options(start, object.is_empty));
-    };
-    Ok(match flag(value)? {
-        Some(true) => UsageAt::On,
-        Some(false) | None => UsageAt::Off(span(text, value)),
+    let start = span(text, object).start + 1;
+    let fields = self::object::<1>(object.get(), &[name])?;
+    Ok(match fields.values {
+        [Some(value)] => (Inside::At(span(text, value)), Some(value)),
+        [None] => (Inside::Without(start, fields.is_empty), None),
     })
 }
 
@@ -116,16 +136,18 @@ fn amount(value: &str) -> Result<Amount, Denial> {
     }
 }
 
-/// What an object has under some names.
+/// What an object has under some names, of which there are `N` at most.
 struct Object<'a, const N: usize> {
     values: [Option<&'a RawValue>; N],
+    /// How many prompts there are at the place of [`Field::Prompt`], which may be long and is read once.
+    prompts: Option<u32>,
     is_unclear: bool,
     is_empty: bool,
 }
 
-fn object<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Result<Object<'a, N>, Denial> {
+fn object<'a, const N: usize>(text: &'a str, names: &[&str]) -> Result<Object<'a, N>, Denial> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let object = Fields(names)
+    let object = Fields::<N>(names)
         .deserialize(&mut json)
         .and_then(|object| json.end().map(|()| object))
         .map_err(|error| {
@@ -138,7 +160,7 @@ fn object<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Result<Object
     Ok(object)
 }
 
-struct Fields<'n, const N: usize>(&'n [&'n str; N]);
+struct Fields<'n, const N: usize>(&'n [&'n str]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Fields<'_, N> {
     type Value = Object<'de, N>;
@@ -158,14 +180,21 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut object = Object {
             values: [None; N],
+            prompts: None,
             is_unclear: false,
             is_empty: true,
         };
         while let Some(key) = map.next_key_seed(Spelled(self.0))? {
             object.is_empty = false;
+            if key == Key::Named(Field::Prompt as usize) && object.prompts.is_none() {
+                object.prompts = Some(map.next_value::<Prompts>()?.0);
+                continue;
+            }
             let slot = match key {
-                Key::Named(place) => object.values.get_mut(place).filter(|slot| slot.is_none()),
-                Key::Unclear | Key::Other => None,
+                Key::Named(place) if place != Field::Prompt as usize => {
+                    object.values.get_mut(place).filter(|slot| slot.is_none())
+                }
+                Key::Named(_) | Key::Unclear | Key::Other => None,
             };
             if let Some(slot) = slot {
                 *slot = Some(map.next_value()?);
@@ -179,9 +208,9 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
 }
 
 /// Reads a key as one of some names.
-struct Spelled<'n, const N: usize>(&'n [&'n str; N]);
+struct Spelled<'n>(&'n [&'n str]);
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Spelled<'_, N> {
+impl<'de> DeserializeSeed<'de> for Spelled<'_> {
     type Value = Key;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
@@ -189,7 +218,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Spelled<'_, N> {
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Spelled<'_, N> {
+impl<'de> Visitor<'de> for Spelled<'_> {
     type Value = Key;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -206,12 +235,77 @@ impl<'de, const N: usize> Visitor<'de> for Spelled<'_, N> {
     }
 }
 
+/// How many prompts a value is: as many as a list has, but that a list with numbers in it is one, of tokens. Read to its
+/// end, as strictly as [`Skipped`].
+struct Prompts(u32);
+
+impl<'de> Deserialize<'de> for Prompts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PromptsVisitor)
+    }
+}
+
+struct PromptsVisitor;
+
+impl<'de> Visitor<'de> for PromptsVisitor {
+    type Value = Prompts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a prompt, or several")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Prompts, A::Error> {
+        let (mut all, mut has_tokens) = (0_u32, false);
+        while let Some(Skipped { is_number }) = seq.next_element()? {
+            all = all.saturating_add(1);
+            has_tokens |= is_number;
+        }
+        Ok(Prompts(if has_tokens { 1 } else { all }))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Prompts, A::Error> {
+        while map.next_entry::<Skipped, Skipped>()?.is_some() {}
+        Ok(Prompts(1))
+    }
+}
+
 /// Any value, read to its end and forgotten. Unlike `IgnoredAny` it is as strict as a tree: depth, escapes and numbers.
-struct Skipped;
+struct Skipped {
+    is_number: bool,
+}
+
+impl Skipped {
+    const NUMBER: Self = Self { is_number: true };
+    const OTHER: Self = Self { is_number: false };
+}
 
 impl<'de> Deserialize<'de> for Skipped {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+        deserializer.deserialize_any(Self::OTHER)
     }
 }
 
@@ -227,15 +321,15 @@ impl<'de> Visitor<'de> for Skipped {
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
+        Ok(Self::NUMBER)
     }
 
     fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
+        Ok(Self::NUMBER)
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
+        Ok(Self::NUMBER)
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {
