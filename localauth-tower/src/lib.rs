@@ -106,7 +106,9 @@ pub use enforce_limits::{
 pub use extract::NoUser;
 pub use fair_share::{FairShare, FairShareService, ResponseBody as FairShareBody, ResponseFuture as FairShareFuture};
 pub use gate::Gate;
-pub use inspect::{Inspect, InspectService, Inspected, InspectedBody, NotEdited, ResponseFuture as InspectFuture};
+pub use inspect::{
+    Inspect, InspectService, Inspected, InspectedBody, NotEdited, ResolveModel, ResponseFuture as InspectFuture,
+};
 pub use localauth_core as core;
 pub use meter_usage::{
     MeterUsage, MeterUsageService, ResponseBody as MeterUsageBody, ResponseFuture as MeterUsageFuture,

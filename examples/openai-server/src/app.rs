@@ -10,7 +10,7 @@ use axum::{
 use http::Method;
 use localauth_core::{
     Auth, FairQueue,
-    policy::{RouteTable, RouteTableError, openai_routes, owned_responses},
+    policy::{Access, RouteTable, RouteTableError, openai_routes, owned_responses},
 };
 use localauth_tower::{
     ContractErrors, CountPrompt, EnforceLimits, FairShare, Inspect, MeterUsage, Proxies, RequireAuth, RequireModel,
@@ -29,6 +29,7 @@ use crate::{
         errors::{shutting_down, unknown_route},
     },
     settings::{ErrorCode, Settings},
+    upstream::Upstreams,
 };
 
 /// Who may ask for what.
@@ -55,6 +56,8 @@ pub struct Model {
     pub prompts: Option<Arc<dyn CountPrompt>>,
     /// Whether its routes hold each stored response to its owner.
     pub keeps_owners: bool,
+    /// The servers that this one stands in front of, if it does; then their packs say which routes there are.
+    pub upstreams: Option<Upstreams>,
 }
 
 impl std::fmt::Debug for Model {
@@ -78,7 +81,7 @@ pub fn compose(
     model: Model,
 ) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
-    let keeps_owners = model.keeps_owners;
+    let upstreams = model.upstreams.clone();
     let site = site(settings);
     let names = model.names.clone();
     let default = model.default.clone();
@@ -88,7 +91,7 @@ pub fn compose(
     };
     let app = match &doors {
         Doors::Accounts(auth, providers) => {
-            let table = Arc::new(table(auth, keeps_owners)?);
+            let table = Arc::new(table(auth, &model)?);
             let mut api = ApiBuilder::new(auth)
                 .site(site.clone())
                 .models(names)
@@ -100,7 +103,7 @@ pub fn compose(
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
         Doors::SharedKeys(auth) => {
-            let table = Arc::new(table(auth, keeps_owners)?);
+            let table = Arc::new(table(auth, &model)?);
             let api = ApiBuilder::new(auth).site(site.clone()).without_accounts();
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
@@ -113,13 +116,15 @@ pub fn compose(
     let every_answer = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id());
-    Ok(app.merge(health::router(readiness, auth)).layer(every_answer))
+    Ok(app
+        .merge(health::router(readiness, auth, upstreams))
+        .layer(every_answer))
 }
 
 /// What is left while the server stops: health, and for everything else the advice to come back.
 pub fn stopping(settings: &Settings, readiness: Readiness) -> Router {
     let style = settings.error_code;
-    health::router(readiness, None).fallback(move || async move { shutting_down(style) })
+    health::router(readiness, None, None).fallback(move || async move { shutting_down(style) })
 }
 
 /// The model's routes behind the walk: who, what kind of door, what it asks for, whether they may, whose turn, whether
@@ -135,6 +140,9 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
     if let Some(default) = model.default {
         inspect = inspect.default_model(default);
     }
+    if let Some(upstreams) = &model.upstreams {
+        inspect = inspect.resolve_models(Arc::new(upstreams.clone()));
+    }
     let mut limits = EnforceLimits::new(auth).default_completion(settings.limits.default_completion);
     if let Some(prompts) = model.prompts {
         limits = limits.count_prompts(prompts);
@@ -143,9 +151,11 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
     let mut routes = model
         .routes
         .layer(MeterUsage::new(auth))
-        .layer(limits.with_reject(errors))
-        // An answer whose client has gone is generated all the same, and counts.
-        .layer(from_fn(detach));
+        .layer(limits.with_reject(errors));
+    if model.upstreams.is_none() {
+        // An answer whose client has gone is generated all the same, and counts. An upstream is told that it may stop.
+        routes = routes.layer(from_fn(detach));
+    }
     if let Some(share) = fair_share(settings) {
         // Outside of that: a client that leaves while it waits leaves the queue.
         routes = routes.layer(share.with_reject(errors));
@@ -179,9 +189,13 @@ fn fair_share(settings: &Settings) -> Option<FairShare> {
 }
 
 /// Which door is for whom.
-fn table(auth: &Auth, keeps_owners: bool) -> Result<RouteTable, RouteTableError> {
-    let mut table = openai_routes(RouteTable::builder()).admin(Method::GET, "/metrics");
-    if keeps_owners {
+fn table(auth: &Auth, model: &Model) -> Result<RouteTable, RouteTableError> {
+    let table = match &model.upstreams {
+        Some(upstreams) => upstreams.declare(RouteTable::builder()),
+        None => openai_routes(RouteTable::builder()),
+    };
+    let mut table = table.redeclare(Method::GET, "/metrics", Access::Admin);
+    if model.keeps_owners {
         table = owned_responses(table);
     }
     table.build(auth.features())

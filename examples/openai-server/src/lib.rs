@@ -14,6 +14,7 @@ pub mod operator;
 pub mod providers;
 pub mod serve;
 pub mod settings;
+pub mod upstream;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@
 //! know is a path that is not routed.
 
 mod openai;
+pub mod packs;
 mod path;
 
 use std::borrow::Cow;

@@ -12,6 +12,7 @@ pub(crate) fn check(body: &[u8]) {
     let judge = Judge {
         max_body: usize::MAX,
         default_model: Some("demo".into()),
+        models: super::judge::Models::default(),
     };
     let uri = Uri::from_static("/v1/chat/completions");
     for kind in [Kind::Form, Kind::Multipart("B".into())] {

@@ -57,6 +57,8 @@ struct Shared {
 pub(super) enum Model {
     /// By its name.
     Named(Box<str>),
+    /// By another name: this is the exact one, and has to be handed on in its place.
+    Alias(Arc<str>),
     /// By none, or as `default`.
     Default(Arc<str>),
 }
@@ -65,7 +67,7 @@ impl Model {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Named(name) => name,
-            Self::Default(name) => name,
+            Self::Alias(name) | Self::Default(name) => name,
         }
     }
 }
@@ -211,7 +213,11 @@ impl Inspected {
     }
 
     fn splices(&self, edits: Edits) -> Splices {
-        Splices::new(&self.0.found, self.0.route, edits)
+        let rename = match &self.0.model {
+            Some(Model::Alias(exact)) => Some(&**exact),
+            _ => None,
+        };
+        Splices::new(&self.0.found, self.0.route, edits, rename)
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

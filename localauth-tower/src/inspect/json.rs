@@ -33,6 +33,9 @@ pub(super) fn read(text: &str) -> Result<Found, Denial> {
     }
     let start = text.find('{').map_or(0, |brace| brace + 1);
     let mut layout = Layout::of_object(start, top.is_empty);
+    if let Some(value) = get(Field::Model) {
+        layout.limit(Field::Model, span(text, value));
+    }
     for field in super::fields::LIMITS {
         if let Some(value) = get(field) {
             found.limit(field, amount(value.get())?)?;

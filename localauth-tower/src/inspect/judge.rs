@@ -9,6 +9,7 @@ use localauth_core::Denial;
 use super::address::{Route, check_query, model_in_path};
 use super::inspected::{Inspected, Model};
 use super::kind::Kind;
+use super::resolve::ResolveModel;
 use super::{form, json};
 
 /// What requests are judged by.
@@ -16,6 +17,17 @@ use super::{form, json};
 pub(super) struct Judge {
     pub(super) max_body: usize,
     pub(super) default_model: Option<Arc<str>>,
+    pub(super) models: Models,
+}
+
+/// Who knows the models, if somebody does.
+#[derive(Clone, Default)]
+pub(super) struct Models(pub(super) Option<Arc<dyn ResolveModel>>);
+
+impl std::fmt::Debug for Models {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Models")
+    }
 }
 
 impl Judge {
@@ -60,15 +72,32 @@ impl Judge {
         {
             return Err(Denial::AmbiguousRequest);
         }
-        let default = || self.default_model.clone().map(Model::Default);
+        let default = || self.default().map(Model::Default);
         let model = match named.or_else(|| in_path.map(Into::into)) {
             Some(name) if &*name == DEFAULT => default().or(Some(Model::Named(name))),
-            Some(name) => Some(Model::Named(name)),
+            Some(name) => Some(match self.exact(&name) {
+                Some(exact) => Model::Alias(exact),
+                None => Model::Named(name),
+            }),
             None => default(),
         };
         let name = model.as_ref().map(Model::name);
-        check_query(uri, |other| Some(self.resolve(other)) == name)?;
+        check_query(uri, |other| {
+            let exact = self.exact(other);
+            Some(exact.as_deref().unwrap_or_else(|| self.resolve(other))) == name
+        })?;
         Ok(Inspected::new(model, found, Route::of(path), body.clone()))
+    }
+
+    /// The exact name, where a name is another one.
+    fn exact(&self, name: &str) -> Option<Arc<str>> {
+        let models = self.models.0.as_ref()?;
+        models.resolve(name).filter(|exact| **exact != *name)
+    }
+
+    fn default(&self) -> Option<Arc<str>> {
+        let known = || self.models.0.as_ref()?.default_model();
+        self.default_model.clone().or_else(known)
     }
 
     /// What a name means.

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::judge::Judge;
+use super::judge::{Judge, Models};
+use super::resolve::ResolveModel;
 use super::service::InspectService;
 use crate::reject::ContractErrors;
 
@@ -99,6 +100,7 @@ impl Inspect {
             judge: Judge {
                 max_body: MAX_BODY,
                 default_model: None,
+                models: Models::default(),
             },
             reject: ContractErrors::default(),
         }
@@ -121,6 +123,13 @@ impl<R> Inspect<R> {
     /// What a request means that names no model, or `default`.
     pub fn default_model(mut self, name: impl Into<Arc<str>>) -> Self {
         self.judge.default_model = Some(name.into());
+        self
+    }
+
+    /// Takes other spellings and aliases for the exact names that `models` says. The exact name is what is judged, counted
+    /// and handed on.
+    pub fn resolve_models(mut self, models: Arc<dyn ResolveModel>) -> Self {
+        self.judge.models = Models(Some(models));
         self
     }
 

@@ -15,6 +15,7 @@ mod judge;
 mod kind;
 mod layer;
 mod parts;
+mod resolve;
 mod service;
 mod splice;
 
@@ -22,6 +23,7 @@ pub use body::InspectedBody;
 pub use future::ResponseFuture;
 pub use inspected::{Inspected, NotEdited};
 pub use layer::Inspect;
+pub use resolve::ResolveModel;
 pub use service::InspectService;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::address::Route;
-use super::fields::LIMITS;
+use super::fields::{Field, LIMITS};
 use super::found::{Amount, Found, UsageAt};
 
 /// What is to be changed.
@@ -27,7 +27,7 @@ pub(super) struct Splices {
 
 impl Splices {
     /// How `edits` look in the body that `found` was read from.
-    pub(super) fn new(found: &Found, route: Route, edits: Edits) -> Self {
+    pub(super) fn new(found: &Found, route: Route, edits: Edits, rename: Option<&str>) -> Self {
         let mut splices = Self::default();
         if let Some(limit) = edits.limit {
             splices.limit(found, route, limit);
@@ -38,6 +38,12 @@ impl Splices {
         let Some(layout) = &found.layout else {
             return Self::default();
         };
+        if let Some(exact) = rename
+            && let Ok(name) = serde_json::to_string(exact)
+            && !layout.span(Field::Model).is_empty()
+        {
+            splices.changed.push((layout.span(Field::Model), name));
+        }
         if !splices.added.is_empty() {
             if layout.is_empty {
                 splices.added.pop();

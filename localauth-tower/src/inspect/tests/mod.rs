@@ -21,6 +21,7 @@ fn judge_kind(kind: &Kind, path: &str, body: impl Into<Bytes>) -> Result<Inspect
     let judge = Judge {
         max_body: 1_000_000,
         default_model: Some("demo".into()),
+        models: super::judge::Models::default(),
     };
     judge.judge(kind, &path.parse::<Uri>().unwrap(), None, &body.into())
 }
