@@ -85,9 +85,12 @@ pub fn compose(
     let site = site(settings);
     let names = model.names.clone();
     let default = model.default.clone();
-    let model = Model {
-        routes: model.routes.fallback(move || async move { unknown_route(style) }),
-        ..model
+    let model = if upstreams.is_some() {
+        // They answer to every path, or say that it is unknown.
+        model
+    } else {
+        let routes = model.routes.fallback(move || async move { unknown_route(style) });
+        Model { routes, ..model }
     };
     let app = match &doors {
         Doors::Accounts(auth, providers) => {

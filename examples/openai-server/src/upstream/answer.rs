@@ -20,6 +20,9 @@ use serde_json::json;
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::debug;
 
+/// How long the event that tells of a broken answer has to be sent.
+const FAREWELL: Duration = Duration::from_millis(50);
+
 /// Why an answer ended before its end.
 #[derive(Debug, thiserror::Error)]
 #[error("the upstream {0}")]
@@ -58,9 +61,8 @@ impl Drop for After {
 #[derive(Debug)]
 enum End {
     NotYet,
-    /// The error event is out; the connection is to end, once that had a chance to be sent.
+    /// The error event is out; the connection is to end, once that had time to be sent.
     Told(&'static str),
-    Failing(&'static str),
     Over,
 }
 
@@ -93,11 +95,7 @@ impl<B: HttpBody<Data = Bytes>> HttpBody for Answer<B> {
             End::NotYet => {}
             End::Told(why) => {
                 // Whoever sends would drop what it has not sent yet along with the connection.
-                *this.end = End::Failing(why);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            End::Failing(why) => {
+                ready!(this.silence.as_mut().poll(cx));
                 *this.end = End::Over;
                 return Poll::Ready(Some(Err(BrokenOff(why))));
             }
@@ -135,6 +133,7 @@ impl<B: HttpBody<Data = Bytes>> HttpBody for Answer<B> {
         this.inner.set(None);
         let event = this.stream.as_ref().and_then(|stream| stream.broken(why));
         if let Some(event) = event {
+            this.silence.as_mut().reset(Instant::now() + FAREWELL);
             *this.end = End::Told(why);
             return Poll::Ready(Some(Ok(Frame::data(event))));
         }
@@ -145,7 +144,7 @@ impl<B: HttpBody<Data = Bytes>> HttpBody for Answer<B> {
     fn is_end_stream(&self) -> bool {
         match self.end {
             End::NotYet => self.inner.as_ref().is_none_or(HttpBody::is_end_stream),
-            End::Told(_) | End::Failing(_) => false,
+            End::Told(_) => false,
             End::Over => true,
         }
     }

@@ -28,7 +28,8 @@ pub(in super::super) fn shown<'a>(
 ) -> Response {
     let mut by_name = BTreeMap::new();
     for (offer, model) in offers {
-        if is_for(user, model) {
+        let is_told = language == Language::OpenAi || offer.entry.tag.is_some();
+        if is_told && is_for(user, model) {
             by_name.entry(offer.name).or_insert(offer.entry);
         }
     }
