@@ -94,7 +94,7 @@ impl UpstreamOrigin {
         };
         let authority = uri.authority().ok_or(WANTED_ORIGIN)?;
         let has_more = uri.path() != "/" || uri.query().is_some() || text.contains(['#', '@', '?']);
-        let port_is_whole = authority.port().is_none() == !authority.as_str().trim_start_matches('[').contains(':')
+        let port_is_whole = authority.port().is_none() != authority.as_str().trim_start_matches('[').contains(':')
             || authority.host().starts_with('[');
         if has_more || authority.host().is_empty() || !port_is_whole || authority.port_u16() == Some(0) {
             return Err(WANTED_ORIGIN);

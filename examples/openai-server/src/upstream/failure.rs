@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, Uri, header};
 use localauth_core::Denial;
 use localauth_tower::{ContractErrors, Reject as _};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::settings::ErrorCode;
 
@@ -109,7 +109,7 @@ impl Failure {
             return response;
         }
         let status = self.status();
-        let mut response = error(style, status, self.code(), &self.to_string(), Value::Null);
+        let mut response = error(style, status, self.code(), &self.to_string(), None);
         if matches!(self, Self::Unreachable | Self::NotConnectedInTime) {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
@@ -118,7 +118,7 @@ impl Failure {
 }
 
 /// An error in OpenAI's shape.
-pub(super) fn error(style: ErrorCode, status: StatusCode, code: &str, message: &str, param: Value) -> Response {
+pub(super) fn error(style: ErrorCode, status: StatusCode, code: &str, message: &str, param: Option<&str>) -> Response {
     let kind = if status.is_server_error() {
         "server_error"
     } else {

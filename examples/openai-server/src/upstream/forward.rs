@@ -1,6 +1,6 @@
 //! Forwards one request: which upstream, and what becomes of its answer.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::{Body, HttpBody as _},
@@ -17,16 +17,15 @@ use tokio::time::Instant;
 use super::{
     Inner, Upstreams,
     answer::{AfterEnd, Answer, Stream},
+    choose::Asked,
     failure::Failure,
     headers::{self, Forwarded},
     lent::Loan,
     models::{Language, Listing, Offer, shown},
     server::{NoAnswer, Server, Via},
-    shape, socket, target, watch,
+    shape, socket, target,
 };
 
-/// How long a request waits for a look at the models when it names one that is not known.
-const LOOK: Duration = Duration::from_secs(5);
 /// Where an administrator uploads what a model is made of, however large.
 const BLOBS: &str = "/api/blobs/";
 
@@ -58,7 +57,7 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
     if target::is_upgrade(&head.headers) {
         return Err(Failure::Invalid("This route opens no socket."));
     }
-    let servers = inner.servers_for(rule, asked_model(&head)).await?;
+    let servers = inner.servers_for(rule, Asked::of(&head)).await?;
     let body = inner.bounded(rule, &head, body)?;
     let sent = headers::asked(&head.headers, &inner.seen(&head), None);
     let loan = Loan::new(body);
@@ -75,12 +74,6 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
         look
     });
     finish(inner, &server, &head.uri, response, after).await
-}
-
-/// The model that was judged; of a request that nobody looked into, none.
-fn asked_model(head: &Parts) -> Option<Option<String>> {
-    let inspected = head.extensions.get::<Inspected>()?;
-    Some(inspected.model().map(str::to_owned))
 }
 
 /// Whether a rule is for a list of models, which is made here.
@@ -183,55 +176,6 @@ pub(super) async fn finish(
 }
 
 impl Inner {
-    /// The upstreams that a request may go to, the best first. `model` is what was judged: none where nobody looked into
-    /// the request, `Some(None)` where it names none.
-    pub(super) async fn servers_for(
-        &self,
-        rule: &Rule,
-        model: Option<Option<String>>,
-    ) -> Result<Vec<Arc<Server>>, Failure> {
-        let with_route: Vec<_> = self
-            .servers
-            .iter()
-            .filter(|server| server.answers(rule))
-            .cloned()
-            .collect();
-        self.servers_among(with_route, model).await
-    }
-
-    pub(super) async fn servers_among(
-        &self,
-        servers: Vec<Arc<Server>>,
-        model: Option<Option<String>>,
-    ) -> Result<Vec<Arc<Server>>, Failure> {
-        let Some(model) = model else {
-            return if servers.is_empty() {
-                Err(Failure::UnknownRoute)
-            } else {
-                Ok(servers)
-            };
-        };
-        let Some(model) = model else {
-            // An upstream would take one of its own choice, which nobody has judged.
-            let is_open = |server: &Arc<Server>| matches!(**server.listing.load(), Listing::Open);
-            let open: Vec<_> = servers.into_iter().filter(is_open).collect();
-            return if open.is_empty() {
-                Err(Failure::NoModel)
-            } else {
-                Ok(open)
-            };
-        };
-        match having(&servers, &model) {
-            Ok(found) => Ok(found),
-            Err(_) => {
-                // It may have come since.
-                let looks = servers.iter().map(|server| watch::look_once(server, LOOK));
-                futures_util::future::join_all(looks).await;
-                having(&servers, &model)
-            }
-        }
-    }
-
     fn list(&self, user: Option<&CurrentUser>, language: Language) -> Result<Response, Failure> {
         let listings: Vec<_> = self.servers.iter().map(|server| server.listing.load_full()).collect();
         if listings.iter().all(|listing| matches!(**listing, Listing::Unknown)) {
@@ -299,7 +243,7 @@ impl Inner {
         // Where a proxy says what nobody can read, nobody knows who it is; the proxy it was not.
         let user = head.extensions.get::<CurrentUser>();
         Forwarded {
-            address: user.map_or(peer, |user| user.address()),
+            address: user.map_or(peer, CurrentUser::address),
             is_https,
             host: host.and_then(|host| {
                 let authority: http::uri::Authority = host.parse().ok()?;
@@ -314,24 +258,4 @@ impl Inner {
 fn peer(extensions: &Extensions) -> Option<std::net::IpAddr> {
     let info = extensions.get::<ConnectInfo<std::net::SocketAddr>>()?;
     Some(info.0.ip().to_canonical())
-}
-
-/// Those of some upstreams that have a model: first who says so, then who has no list. For who was not reached so far
-/// nobody can say.
-fn having(servers: &[Arc<Server>], model: &str) -> Result<Vec<Arc<Server>>, Failure> {
-    let (mut found, mut open, mut is_unknown) = (Vec::new(), Vec::new(), false);
-    for server in servers {
-        match &**server.listing.load() {
-            Listing::Known(known) if known.models.contains_key(model) => found.push(Arc::clone(server)),
-            Listing::Known(_) => {}
-            Listing::Open => open.push(Arc::clone(server)),
-            Listing::Unknown => is_unknown = true,
-        }
-    }
-    found.append(&mut open);
-    match (found.is_empty(), is_unknown) {
-        (false, _) => Ok(found),
-        (true, true) => Err(Failure::Unreachable),
-        (true, false) => Err(Failure::unknown_model(model)),
-    }
 }

@@ -1,13 +1,14 @@
 //! Stands in front of other model servers: what the walk let pass is forwarded, as it was judged, to the one that has the
 //! model.
 //!
-//! - [`forward`] is the handler: which upstream, and what becomes of its answer.
+//! - `forward` is the handler: what becomes of a request, and of its answer; `choose` says which upstream.
 //! - `target` and `headers` say what of a request reaches an upstream: the path to the byte, and a list of headers.
 //! - `server` is one upstream with its connections; `models` knows what it has; `watch` asks it now and then.
-//! - `responses` holds what upstreams store to its owner; `socket` passes WebSockets.
+//! - `responses` holds what upstreams store to its owner; `socket` passes `WebSockets`.
 
 mod answer;
 mod breaker;
+mod choose;
 mod connect;
 mod failure;
 mod forward;

@@ -34,7 +34,7 @@ use super::{
 use crate::settings::{UpstreamOrigin, UpstreamServer, UpstreamSettings};
 
 /// How long a connection that nobody uses is kept.
-const POOL_IDLE: Duration = Duration::from_secs(60);
+const POOL_IDLE: Duration = Duration::from_mins(1);
 /// And how many of them.
 const POOL: usize = 256;
 /// How often an HTTP/2 connection is asked whether it is still there.
@@ -229,7 +229,7 @@ impl Server {
                 NoAnswer::NotConnected
             };
         }
-        if causes(error).any(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+        if causes(error).any(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
             return NoAnswer::BodyTooLarge;
         }
         let is_users = |cause: &(dyn std::error::Error + 'static)| {

@@ -1,6 +1,6 @@
 //! The errors of an upstream, in OpenAI's shape.
 //!
-//! OpenAI and vLLM answer `{"error": {"message": …}}`, Ollama `{"error": "…"}`, FastAPI `{"detail": …}`, others
+//! OpenAI and vLLM answer `{"error": {"message": …}}`, Ollama `{"error": "…"}`, `FastAPI` `{"detail": …}`, others
 //! `{"message": "…"}` or plain text. The status stays, and the message, up to a length; nothing else of the body does.
 
 use std::time::Duration;
@@ -50,7 +50,7 @@ where
         told.message.as_str()
     };
     let code = told.code.as_deref().unwrap_or(usual_code(head.status));
-    let mut response = error(style, head.status, code, message, told.param);
+    let mut response = error(style, head.status, code, message, told.param.as_deref());
     keep(&head.headers, response.headers_mut());
     response
 }
@@ -91,7 +91,7 @@ const fn usual_code(status: StatusCode) -> &'static str {
 struct Told {
     message: String,
     code: Option<String>,
-    param: Value,
+    param: Option<String>,
 }
 
 impl Told {
@@ -118,7 +118,7 @@ impl Told {
             code: word("code")
                 .filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
                 .map(str::to_owned),
-            param: word("param").map_or(Value::Null, |param| Value::from(clip(param))),
+            param: word("param").map(clip),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sockets: `GET /v1/realtime`, upgraded to a WebSocket.
+//! Sockets: `GET /v1/realtime`, upgraded to a `WebSocket`.
 //!
 //! Who may, which model, and from which site is judged before anything is sent; it counts as one request. From then on
 //! bytes pass both ways unread, so what is said within the socket (another model, say) is the upstream's to judge.
@@ -28,6 +28,7 @@ use tracing::debug;
 
 use super::{
     Upstreams,
+    choose::Asked,
     failure::Failure,
     forward::{Ask, finish},
     headers::{self, Forwarded},
@@ -58,7 +59,7 @@ pub(super) async fn open(by: &Upstreams, mut head: Parts) -> Result<Response, Fa
     }
     let speaks = |server: &&Arc<super::Server>| server.speaks_openai();
     let servers = inner.servers.iter().filter(speaks).cloned().collect();
-    let servers = inner.servers_among(servers, Some(Some(model.clone()))).await?;
+    let servers = inner.servers_among(servers, Asked::Model(model.clone())).await?;
 
     let counted = match (&inner.auth, user) {
         (Some(auth), Some(user)) => Some(Counted::hold(auth, user, &model).await?),
@@ -94,7 +95,7 @@ pub(super) async fn open(by: &Upstreams, mut head: Parts) -> Result<Response, Fa
     Ok(response)
 }
 
-/// Whether it is a request for a WebSocket (RFC 6455, section 4.2.1); and our end of it.
+/// Whether it is a request for a `WebSocket` (RFC 6455, section 4.2.1); and our end of it.
 fn admit(head: &mut Parts) -> Result<OnUpgrade, Failure> {
     let one = |name: &str| {
         let mut values = head.headers.get_all(name).iter();
@@ -439,7 +440,7 @@ mod tests {
             let headers = headers
                 .iter()
                 .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
-            check_origin(&HeaderMap::from_iter(headers), &seen).is_ok()
+            check_origin(&headers.collect(), &seen).is_ok()
         };
         assert!(may(&[]) && may(&[("origin", "http://ai.example.org:8080")]));
         assert!(may(&[

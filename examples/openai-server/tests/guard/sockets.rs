@@ -1,4 +1,4 @@
-//! WebSockets through the guard.
+//! `WebSockets` through the guard.
 
 use localauth_core::{Caller, LimitRule, Period, Status, UsageFilter};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,8 +31,7 @@ fn by(key: &str) -> String {
 
 /// What is answered to one that is refused.
 async fn refused(guard: &Guard, query: &str, lines: &str) -> u16 {
-    let request = opening(query, lines).replacen("\r\n\r\n", "\r\n\r\n", 1);
-    let mut client = guard.open(request).await;
+    let mut client = guard.open(opening(query, lines)).await;
     let head = read_until(&mut client, "\r\n\r\n").await;
     head.split(' ').nth(1).unwrap().parse().unwrap()
 }
