@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use http::{Method, Request};
-use localauth_core::policy::Rule;
+use localauth_core::policy::{Asks, ModelIn, Rule};
 use localauth_core::{Denial, Identity, UserId};
 
 /// Who the request comes from. [`RequireAuth`](crate::RequireAuth) puts it into the request's extensions.
@@ -77,20 +77,41 @@ pub(crate) fn whoever(extensions: &http::Extensions) -> Result<&CurrentUser, Den
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PublicRoute;
 
-/// Whether a request is one that asks a model for work. Where a [`RoutePolicy`](crate::RoutePolicy) decided, its table
-/// says which those are; where none did, each that may carry a body.
-pub(crate) fn asks_a_model<B>(request: &Request<B>) -> bool {
-    if matches!(
-        *request.method(),
+/// What a request asks for by the rule of its route, if a [`RoutePolicy`](crate::RoutePolicy) decided.
+pub(crate) fn asks_by_rule(extensions: &http::Extensions) -> Option<Asks> {
+    let rule = extensions.get::<CurrentUser>().and_then(CurrentUser::rule)?;
+    Some(rule.asks())
+}
+
+/// Whether a request may say in its body what it asks for: one of another method has none, or none that counts.
+pub(crate) fn may_have_body(method: &Method) -> bool {
+    !matches!(
+        *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::DELETE
-    ) {
-        return false;
-    }
+    )
+}
+
+/// Whether a request is about a model, which has to be one that its user may use. Where a
+/// [`RoutePolicy`](crate::RoutePolicy) decided, its table says which those are; where none did, each that may carry a body.
+pub(crate) fn names_a_model<B>(request: &Request<B>) -> bool {
     let extensions = request.extensions();
-    match extensions.get::<CurrentUser>().and_then(CurrentUser::rule) {
-        Some(rule) => rule.is_model_route(),
-        None => extensions.get::<PublicRoute>().is_none(),
+    match asks_by_rule(extensions) {
+        Some(asks) => is_told_by(request.method(), asks),
+        None => may_have_body(request.method()) && extensions.get::<PublicRoute>().is_none(),
     }
+}
+
+/// Whether such a request can name the model where its route has it.
+fn is_told_by(method: &Method, asks: Asks) -> bool {
+    match asks.model() {
+        ModelIn::Nothing => false,
+        place => place.is_address() || may_have_body(method),
+    }
+}
+
+/// Whether a request about a model asks it for work.
+fn asks_a_model<B>(request: &Request<B>) -> bool {
+    names_a_model(request) && asks_by_rule(request.extensions()).is_none_or(Asks::is_work)
 }
 
 /// Who asks a model for work, if the request does and somebody known sends it: whose request waits for its turn, is held

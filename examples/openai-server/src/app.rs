@@ -10,7 +10,10 @@ use axum::{
 use http::Method;
 use localauth_core::{
     Auth, FairQueue,
-    policy::{Access, RouteTable, RouteTableError, openai_routes, owned_responses},
+    policy::{
+        Access, RouteTable, RouteTableBuilder, RouteTableError, openai_routes, owned_responses,
+        packs::{Engine, pack},
+    },
 };
 use localauth_tower::{
     ContractErrors, CountPrompt, EnforceLimits, FairShare, Inspect, MeterUsage, Proxies, RequireAuth, RequireModel,
@@ -56,7 +59,9 @@ pub struct Model {
     pub prompts: Option<Arc<dyn CountPrompt>>,
     /// Whether its routes hold each stored response to its owner.
     pub keeps_owners: bool,
-    /// The servers that this one stands in front of, if it does; then their packs say which routes there are.
+    /// The engines that answer, whose packs say which routes there are; none where the model is our own.
+    pub engines: Vec<Engine>,
+    /// The servers that this one stands in front of, if it does.
     pub upstreams: Option<Upstreams>,
 }
 
@@ -193,15 +198,20 @@ fn fair_share(settings: &Settings) -> Option<FairShare> {
 
 /// Which door is for whom.
 fn table(auth: &Auth, model: &Model) -> Result<RouteTable, RouteTableError> {
-    let table = match &model.upstreams {
-        Some(upstreams) => upstreams.declare(RouteTable::builder()),
-        None => openai_routes(RouteTable::builder()),
+    routes(&model.engines, model.keeps_owners).build(auth.features())
+}
+
+/// The routes that there are, and for whom: those of the packs of `engines`, or where there are none, of our own model.
+pub fn routes(engines: &[Engine], keeps_owners: bool) -> RouteTableBuilder {
+    let table = RouteTable::builder();
+    let mut table = match engines {
+        [] => openai_routes(table),
+        engines => engines.iter().fold(table, |table, engine| pack(*engine).declare(table)),
     };
-    let mut table = table.redeclare(Method::GET, "/metrics", Access::Admin);
-    if model.keeps_owners {
+    if keeps_owners {
         table = owned_responses(table);
     }
-    table.build(auth.features())
+    table.redeclare(Method::GET, "/metrics", Access::Admin)
 }
 
 /// How the server looks from outside.

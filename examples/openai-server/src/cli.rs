@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::settings::flags_not_available;
+use crate::{probe::Probe, routes_command::Routes, settings::flags_not_available};
 
 /// localauth's reference server: an OpenAI endpoint on local GPUs by mistral.rs, behind users, keys and usage.
 ///
@@ -33,6 +33,10 @@ pub enum Command {
     /// Look after keys, without the server and without a password.
     #[command(subcommand)]
     Key(Key),
+    /// Print which routes are answered, and for whom.
+    Routes(Routes),
+    /// Ask an engine what it answers to whoever reaches it, without a key and without doing harm.
+    Probe(Probe),
 }
 
 /// Commands about users.
@@ -308,6 +312,8 @@ fn given<const N: usize>(flags: [(&str, &Option<String>); N]) -> Vec<(String, St
 
 #[cfg(test)]
 mod tests {
+    use localauth_core::policy::packs::Engine;
+
     use super::*;
     use crate::settings::Settings;
 
@@ -405,6 +411,25 @@ mod tests {
         assert!(parse("--listen 0.0.0.0:1 user list").is_err());
         assert!(parse("user").is_err());
         assert!(parse("user add").is_err());
+    }
+
+    #[test]
+    fn commands_about_routes() {
+        for (line, is_understood) in [
+            ("routes", true),
+            ("routes --engine ollama --engine llama.cpp --json", true),
+            ("routes --engine lama", false),
+            ("probe http://127.0.0.1:11434", true),
+            ("probe http://127.0.0.1:11434 --engine vllm --json", true),
+            ("probe", false),
+            ("probe --engine ollama", false),
+        ] {
+            assert_eq!(parse(line).is_ok(), is_understood, "{line}");
+        }
+        assert!(matches!(
+            parse("routes --engine vllm").unwrap().command,
+            Command::Routes(routes) if routes.engine == [Engine::Vllm]
+        ));
     }
 
     #[test]

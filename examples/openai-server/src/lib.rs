@@ -5,13 +5,16 @@
 pub mod access;
 pub mod app;
 pub mod cli;
+pub mod columns;
 pub mod connections;
 pub mod data_dir;
 pub mod health;
 pub mod logging;
 pub mod model;
 pub mod operator;
+pub mod probe;
 pub mod providers;
+pub mod routes_command;
 pub mod serve;
 pub mod settings;
 pub mod upstream;
@@ -33,7 +36,7 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -41,10 +44,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(cli.flags, std::env::vars_os())?;
     // An operator's command says what it did; how the database was opened is of interest to a server only.
-    let quiet = matches!(cli.command, Command::User(_) | Command::Key(_)).then_some("warn");
+    let quiet = (!matches!(cli.command, Command::Serve(_))).then_some("warn");
     logging::start(settings.log.as_deref().or(quiet)).map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -52,9 +55,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         .context("the runtime cannot be started")?;
     let result = runtime.block_on(async {
         match cli.command {
-            Command::Serve(_) => serve::serve(settings).await,
-            Command::User(command) => operator::user(&settings, command).await,
-            Command::Key(command) => operator::key(&settings, command).await,
+            Command::Serve(_) => serve::serve(settings).await.map(|()| ExitCode::SUCCESS),
+            Command::User(command) => operator::user(&settings, command).await.map(|()| ExitCode::SUCCESS),
+            Command::Key(command) => operator::key(&settings, command).await.map(|()| ExitCode::SUCCESS),
+            Command::Routes(command) => routes_command::routes(&settings, &command).map(|()| ExitCode::SUCCESS),
+            Command::Probe(command) => probe::probe(&command).await,
         }
     });
     // A model that is still loading would hold the process up for as long as it takes.

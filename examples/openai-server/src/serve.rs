@@ -108,6 +108,7 @@ async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
         routes: upstreams.routes(),
         names: upstreams.models(),
         keeps_owners: true,
+        engines: upstream.engines(),
         upstreams: Some(upstreams),
         ..Model::default()
     })
@@ -134,6 +135,7 @@ async fn own_model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> 
         prompts: Some(Arc::new(Tokenizer::new(model.runtime))),
         keeps_owners: true,
         upstreams: None,
+        engines: Vec::new(),
     })
 }
 

@@ -4,9 +4,9 @@
 //! up without allocation, and matches paths exactly as axum does, with the same library: a path that the table does not
 //! know is a path that is not routed.
 
-mod openai;
 pub mod packs;
 mod path;
+mod rule;
 
 use std::borrow::Cow;
 
@@ -16,66 +16,9 @@ use crate::error::Denial;
 use crate::feature::FeatureRegistry;
 use crate::identity::Identity;
 
-pub use openai::{openai_routes, owned_responses};
+pub use packs::{openai_routes, owned_responses};
 pub use path::is_plain_path;
-
-/// Who may pass a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Access {
-    /// Everybody.
-    Public,
-    /// Whoever is signed in, by session or key.
-    SignedIn,
-    /// Whoever has this feature.
-    Feature(Cow<'static, str>),
-    /// Administrators.
-    Admin,
-}
-
-/// One line of the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    method: Method,
-    pattern: Cow<'static, str>,
-    access: Access,
-}
-
-impl Rule {
-    /// The method.
-    pub const fn method(&self) -> &Method {
-        &self.method
-    }
-
-    /// The pattern, as it was declared.
-    pub fn pattern(&self) -> &str {
-        &self.pattern
-    }
-
-    /// Who may pass.
-    pub const fn access(&self) -> &Access {
-        &self.access
-    }
-
-    /// Whether the route asks a model for work, which is what usage counts.
-    pub const fn is_model_route(&self) -> bool {
-        matches!(self.access, Access::Feature(_))
-    }
-
-    /// Whether `identity` may pass.
-    ///
-    /// # Errors
-    ///
-    /// The [`Denial`] to answer with.
-    pub fn verify(&self, identity: Option<&Identity>) -> Result<(), Denial> {
-        match (&self.access, identity) {
-            (Access::Public, _) | (Access::SignedIn, Some(_)) => Ok(()),
-            (Access::SignedIn | Access::Feature(_) | Access::Admin, None) => Err(Denial::MissingCredentials),
-            (Access::Feature(feature), Some(identity)) => identity.require_feature(feature),
-            (Access::Admin, Some(identity)) => identity.require_admin(),
-        }
-    }
-}
+pub use rule::{Access, Asks, Dialect, ModelIn, Rule};
 
 /// A table that cannot be: found at start, not by a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,12 +57,13 @@ pub struct RouteTableBuilder(Vec<Rule>);
 
 impl RouteTableBuilder {
     /// Declares a route.
-    pub fn route(mut self, method: Method, pattern: impl Into<Cow<'static, str>>, access: Access) -> Self {
-        self.0.push(Rule {
-            method,
-            pattern: pattern.into(),
-            access,
-        });
+    pub fn route(self, method: Method, pattern: impl Into<Cow<'static, str>>, access: Access) -> Self {
+        self.rule(Rule::new(method, pattern, access))
+    }
+
+    /// Declares a route by its whole rule.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.0.push(rule);
         self
     }
 
@@ -150,9 +94,32 @@ impl RouteTableBuilder {
 
     /// Declares a route anew: what was declared for this method and pattern before does not hold.
     pub fn redeclare(mut self, method: Method, pattern: impl Into<Cow<'static, str>>, access: Access) -> Self {
-        let pattern = pattern.into();
-        self.0.retain(|rule| rule.method != method || rule.pattern != pattern);
-        self.route(method, pattern, access)
+        let rule = Rule::new(method, pattern, access);
+        self.0.retain(|known| !known.is_same_route(&rule));
+        self.rule(rule)
+    }
+
+    /// Declares a route, or narrows one that is declared already: the stricter access of both holds, and a model that one
+    /// of them knows to be named is looked for. Routes for two different features cannot be told apart like that, and are
+    /// an error of [`build`](Self::build).
+    ///
+    /// ```
+    /// use http::Method;
+    /// use localauth_core::FeatureRegistry;
+    /// use localauth_core::policy::{Access, RouteTable, Rule};
+    ///
+    /// let rule = |access| Rule::new(Method::GET, "/props", access);
+    /// let builder = RouteTable::builder().narrow(rule(Access::Admin)).narrow(rule(Access::SignedIn));
+    /// let table = builder.build(&FeatureRegistry::preset())?;
+    /// assert_eq!(table.find(&Method::GET, "/props").map(|rule| rule.access()), Some(&Access::Admin));
+    /// # Ok::<(), localauth_core::policy::RouteTableError>(())
+    /// ```
+    pub fn narrow(mut self, rule: Rule) -> Self {
+        let known = self.0.iter_mut().find(|known| known.is_same_route(&rule));
+        match known.map(|known| known.narrow(&rule)) {
+            Some(true) => self,
+            Some(false) | None => self.rule(rule),
+        }
     }
 
     /// What was declared so far: for a test that walks every route, and to print them.

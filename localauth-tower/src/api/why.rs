@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::Method;
-use localauth_core::policy::{Access, RouteTable, Rule};
+use localauth_core::policy::{RouteTable, Rule};
 use localauth_core::{Denial, LimitStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -54,14 +54,14 @@ pub(crate) async fn why(
     }
     let path = ask.path.split(['?', '#']).next().unwrap_or_default();
     let judged = judge(&api, &user, &method, path, asker.caller.address());
-    let model = asked_model(&api, ask.model.as_deref(), judged.is_models);
+    let model = asked_model(&api, ask.model.as_deref(), judged.names_model);
     let mut verdict = judged.verdict.and_then(|()| match model {
         Some(model) => user.require_model(model),
         None => Ok(()),
     });
     let mut rule = judged.rule;
     // Limits bind requests for answers of a model, and nothing else.
-    if verdict.is_ok() && (judged.is_models || model.is_some()) {
+    if verdict.is_ok() && judged.is_work {
         let used_up = api.auth.used_up(user.identity(), model.unwrap_or_default()).await?;
         if let Some(LimitStatus { limit, subject, .. }) = used_up {
             verdict = Err(subject.denial());
@@ -80,8 +80,10 @@ pub(crate) async fn why(
 pub(super) struct Judged {
     /// The rule that decides, in words.
     rule: Option<String>,
-    /// Whether the route is one of the model's.
-    is_models: bool,
+    /// Whether requests to the route are about a model.
+    names_model: bool,
+    /// Whether they ask it for work.
+    is_work: bool,
     pub(super) verdict: Result<(), Denial>,
 }
 
@@ -101,7 +103,8 @@ pub(super) fn judge(
     let Some(rule) = found else {
         return Judged {
             rule: None,
-            is_models: false,
+            names_model: false,
+            is_work: false,
             verdict: Err(Denial::UnknownRoute),
         };
     };
@@ -110,27 +113,22 @@ pub(super) fn judge(
         .and_then(|()| rule.verify(Some(user.identity())));
     Judged {
         rule: Some(described(rule)),
-        is_models: rule.is_model_route(),
+        names_model: rule.names_model(),
+        is_work: rule.is_model_route(),
         verdict,
     }
 }
 
-/// The model that such a request would ask for: the default one where it names none, and asks a model at all.
-fn asked_model<'a>(api: &'a Api, named: Option<&'a str>, asks_a_model: bool) -> Option<&'a str> {
+/// The model that such a request would be about: the default one where it names none, and is about a model at all.
+fn asked_model<'a>(api: &'a Api, named: Option<&'a str>, names_model: bool) -> Option<&'a str> {
     match named.filter(|model| !model.is_empty()) {
         Some("default") => api.default_model.as_deref().or(named),
         Some(model) => Some(model),
-        None => api.default_model.as_deref().filter(|_| asks_a_model),
+        None => api.default_model.as_deref().filter(|_| names_model),
     }
 }
 
 fn described(rule: &Rule) -> String {
-    let access = match rule.access() {
-        Access::Public => "public".to_owned(),
-        Access::SignedIn => "signed in".to_owned(),
-        Access::Feature(feature) => format!("feature `{feature}`"),
-        Access::Admin => "admin".to_owned(),
-        _ => "restricted".to_owned(),
-    };
+    let access = rule.access();
     format!("{} {}: {access}", rule.method(), rule.pattern())
 }

@@ -1,4 +1,4 @@
-//! What the address of a request says about its model, and about the fields that its route takes.
+//! What the address of a request says about its model.
 
 use std::borrow::Cow;
 
@@ -6,47 +6,6 @@ use http::Uri;
 use localauth_core::Denial;
 
 use super::fields::{Field, reads_as};
-
-/// What a route takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
-    Chat,
-    Completions,
-    Responses,
-    Messages,
-    Other,
-}
-
-impl Route {
-    pub(super) fn of(path: &str) -> Self {
-        if path.ends_with("/chat/completions") {
-            Self::Chat
-        } else if path.ends_with("/completions") {
-            Self::Completions
-        } else if path.ends_with("/responses") {
-            Self::Responses
-        } else if path.ends_with("/messages") {
-            Self::Messages
-        } else {
-            Self::Other
-        }
-    }
-
-    /// The fields that bound an answer here; the first is the one to add where a client used none.
-    pub(super) const fn bounds(self) -> &'static [Field] {
-        match self {
-            Self::Chat => &[Field::MaxTokens, Field::MaxCompletionTokens],
-            Self::Completions | Self::Messages => &[Field::MaxTokens],
-            Self::Responses => &[Field::MaxOutputTokens],
-            Self::Other => &[],
-        }
-    }
-
-    /// Whether its streams tell their usage only when asked to.
-    pub(super) const fn is_asked_for_usage(self) -> bool {
-        matches!(self, Self::Chat | Self::Completions)
-    }
-}
 
 /// The model in the path: what the rule's `pattern` calls `{model}`, or what follows `/engines/`.
 ///
@@ -73,6 +32,24 @@ fn decoded(segment: &str) -> Result<Cow<'_, str>, Denial> {
     match pairs.next() {
         Some((name, _)) if !name.contains(char::REPLACEMENT_CHARACTER) && !name.contains(char::is_control) => {
             Ok(Cow::Owned(name.into_owned()))
+        }
+        _ => Err(Denial::AmbiguousRequest),
+    }
+}
+
+/// The model that the query names, once and to the letter.
+///
+/// # Errors
+///
+/// [`Denial::AmbiguousRequest`] where it names several, or one that cannot be read. Another spelling of the field is for
+/// [`check_query`], to which it is another model.
+pub(super) fn model_in_query(uri: &Uri) -> Result<Option<String>, Denial> {
+    let query = uri.query().unwrap_or_default();
+    let mut models = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == Field::Model.name());
+    match (models.next(), models.next()) {
+        (None, _) => Ok(None),
+        (Some((_, name)), None) if !name.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) => {
+            Ok(Some(name.into_owned()))
         }
         _ => Err(Denial::AmbiguousRequest),
     }
@@ -123,6 +100,28 @@ mod tests {
                 model.as_ref().map(Option::as_deref),
                 expected.as_ref().copied(),
                 "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_query_may_name_a_model() {
+        let model = |query: &str| model_in_query(&format!("/v1/realtime{query}").parse().unwrap());
+        for (query, expected) in [
+            ("", Ok(None)),
+            ("?intent=transcription", Ok(None)),
+            ("?model=a", Ok(Some("a"))),
+            ("?x=1&mod%65l=x%2fy+z", Ok(Some("x/y z"))),
+            ("?model=", Ok(Some(""))),
+            ("?model=a&model=a", Err(Denial::AmbiguousRequest)),
+            ("?model=a&model=b", Err(Denial::AmbiguousRequest)),
+            ("?model=%ff", Err(Denial::AmbiguousRequest)),
+            ("?model=a%00", Err(Denial::AmbiguousRequest)),
+        ] {
+            assert_eq!(
+                model(query),
+                expected.map(|name: Option<&str>| name.map(str::to_owned)),
+                "{query}"
             );
         }
     }

@@ -1,6 +1,6 @@
 //! The fields of a request that decisions depend on, and the spellings in which somebody might read them.
 
-/// What is looked for at the top of a body.
+/// What is looked for in a body: at its top, and for the last one within `options`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Model,
@@ -8,35 +8,76 @@ pub(super) enum Field {
     StreamOptions,
     N,
     BestOf,
+    NCmpl,
     MaxTokens,
     MaxCompletionTokens,
     MaxOutputTokens,
     NPredict,
+    /// One more: Ollama's `options`, or `name` beside `model`; llama.cpp's `response_fields`.
+    Extra,
+    NumPredict,
 }
 
-/// How many [`Field`]s there are.
-pub(super) const FIELDS: usize = 9;
+/// How many [`Field`]s may stand at the top.
+pub(super) const FIELDS: usize = 11;
 
-/// Their names, in their order.
-pub(super) const NAMES: [&str; FIELDS] = [
+/// How many there are.
+pub(super) const ALL_FIELDS: usize = FIELDS + 1;
+
+/// Their names, in their order, but for the one of [`Field::Extra`].
+const NAMES: [&str; ALL_FIELDS] = [
     "model",
     "stream",
     "stream_options",
     "n",
     "best_of",
+    "n_cmpl",
     "max_tokens",
     "max_completion_tokens",
     "max_output_tokens",
     "n_predict",
+    "",
+    "num_predict",
 ];
 
-/// Those that say how many tokens may be written at most. `n_predict` is llama.cpp's, which prefers it.
-pub(super) const LIMITS: [Field; 4] = [
+/// The names that are looked for at the top of a body; `extra` is what [`Field::Extra`] is called there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Names([&'static str; FIELDS], usize);
+
+impl Names {
+    pub(super) const fn new(extra: Option<&'static str>) -> Self {
+        let mut names = [""; FIELDS];
+        let mut place = 0;
+        while place < FIELDS {
+            names[place] = NAMES[place];
+            place += 1;
+        }
+        match extra {
+            Some(extra) => {
+                names[FIELDS - 1] = extra;
+                Self(names, FIELDS)
+            }
+            None => Self(names, FIELDS - 1),
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[&'static str] {
+        &self.0[..self.1]
+    }
+}
+
+/// Those that say how many tokens may be written at most. `n_predict` is llama.cpp's, which prefers it; `num_predict` is
+/// Ollama's.
+pub(super) const LIMITS: [Field; 5] = [
     Field::MaxTokens,
     Field::MaxCompletionTokens,
     Field::MaxOutputTokens,
     Field::NPredict,
+    Field::NumPredict,
 ];
+
+/// Those that say how many answers are to be written. `n_cmpl` is llama.cpp's, which prefers it.
+pub(super) const CHOICES: [Field; 3] = [Field::N, Field::BestOf, Field::NCmpl];
 
 impl Field {
     pub(super) const fn name(self) -> &'static str {
@@ -96,6 +137,8 @@ fn fold(char: char) -> char {
 mod tests {
     use super::*;
 
+    const NAMES: &[&str] = &["model", "stream", "n", "max_tokens", "max_completion_tokens"];
+
     #[test]
     fn names_are_in_the_order_of_the_fields() {
         for (field, name) in [
@@ -103,15 +146,19 @@ mod tests {
             (Field::StreamOptions, "stream_options"),
             (Field::MaxTokens, "max_tokens"),
             (Field::NPredict, "n_predict"),
+            (Field::NumPredict, "num_predict"),
         ] {
             assert_eq!(field.name(), name);
         }
+        let names = Names::new(Some("options"));
+        assert_eq!(names.as_slice()[Field::Extra as usize], "options");
+        assert_eq!(Names::new(None).as_slice(), &names.as_slice()[..Field::Extra as usize]);
     }
 
     #[test]
     fn what_some_reader_takes_for_a_name_is_unclear() {
-        assert_eq!(Key::plain("model", &NAMES), Key::Named(0));
-        assert_eq!(Key::escaped("model", &NAMES), Key::Unclear);
+        assert_eq!(Key::plain("model", NAMES), Key::Named(0));
+        assert_eq!(Key::escaped("model", NAMES), Key::Unclear);
         for key in [
             "Model",
             "MODEL",
@@ -128,11 +175,11 @@ mod tests {
             } else {
                 Key::Unclear
             };
-            assert_eq!(Key::plain(key, &NAMES), expected, "{key:?}");
+            assert_eq!(Key::plain(key, NAMES), expected, "{key:?}");
         }
         for key in ["", "mode", "models", "m\0odel", " model", "messages", "\u{ff4d}odel"] {
-            assert_eq!(Key::plain(key, &NAMES), Key::Other, "{key:?}");
-            assert_eq!(Key::escaped(key, &NAMES), Key::Other, "{key:?}");
+            assert_eq!(Key::plain(key, NAMES), Key::Other, "{key:?}");
+            assert_eq!(Key::escaped(key, NAMES), Key::Other, "{key:?}");
         }
     }
 }

@@ -1,26 +1,33 @@
 //! Reads the fields that matter out of forms.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 use localauth_core::Denial;
 
-use super::fields::{FIELDS, Field, Key, LIMITS, NAMES};
+use super::fields::{CHOICES, FIELDS, Field, Key, LIMITS};
 use super::found::{Amount, Found};
 use super::parts::parts;
+use super::route::Reads;
 
 /// Reads what an `application/x-www-form-urlencoded` body asks for.
 ///
 /// # Errors
 ///
 /// [`Denial::InvalidBody`], [`Denial::AmbiguousRequest`].
-pub(super) fn read(text: &str) -> Result<Found, Denial> {
+pub(super) fn read(text: &str, reads: &Reads) -> Result<Found, Denial> {
     if text.starts_with('[') || !text.bytes().all(is_form) {
         return Err(Denial::InvalidBody);
     }
-    let mut fields = Fields::default();
-    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        fields.add(&name, || Ok(value))?;
+    let mut fields = Fields::new(reads);
+    let mut start = 0;
+    for pair in text.split('&') {
+        let place = start..start + pair.len();
+        start = place.end + 1;
+        for (name, value) in form_urlencoded::parse(pair.as_bytes()) {
+            fields.add(&name, place.clone(), || Ok(value))?;
+        }
     }
     fields.found()
 }
@@ -40,10 +47,12 @@ const fn is_form(byte: u8) -> bool {
 /// # Errors
 ///
 /// [`Denial::InvalidBody`], [`Denial::AmbiguousRequest`].
-pub(super) fn read_parts(boundary: &str, body: &Bytes) -> Result<Found, Denial> {
-    let mut fields = Fields::default();
+pub(super) fn read_parts(boundary: &str, body: &Bytes, reads: &Reads) -> Result<Found, Denial> {
+    let mut fields = Fields::new(reads);
     for part in parts(boundary, body)? {
-        fields.add(part.name, || match str::from_utf8(part.content) {
+        let start = part.content.as_ptr().addr() - body.as_ptr().addr();
+        let place = start..start + part.content.len();
+        fields.add(part.name, place, || match str::from_utf8(part.content) {
             Ok(text) if part.is_utf8 && !part.is_file => Ok(Cow::Borrowed(text)),
             _ => Err(Denial::InvalidBody),
         })?;
@@ -51,20 +60,37 @@ pub(super) fn read_parts(boundary: &str, body: &Bytes) -> Result<Found, Denial> 
     fields.found()
 }
 
-/// The fields of a form, once each.
-#[derive(Default)]
-struct Fields<'a>([Option<Cow<'a, str>>; FIELDS]);
+/// A value, and where in the form it stands.
+type Placed<T> = (T, Range<usize>);
 
-impl<'a> Fields<'a> {
-    fn add(&mut self, name: &str, value: impl FnOnce() -> Result<Cow<'a, str>, Denial>) -> Result<(), Denial> {
+/// The fields of a form, once each.
+struct Fields<'a, 'r> {
+    reads: &'r Reads,
+    values: [Option<Placed<Cow<'a, str>>>; FIELDS],
+}
+
+impl<'a, 'r> Fields<'a, 'r> {
+    fn new(reads: &'r Reads) -> Self {
+        Self {
+            reads,
+            values: [const { None }; FIELDS],
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        place: Range<usize>,
+        value: impl FnOnce() -> Result<Cow<'a, str>, Denial>,
+    ) -> Result<(), Denial> {
         // By which HTML (section 4.10.21.5) says in what characters the rest is.
         if name.eq_ignore_ascii_case("_charset_") {
             return Err(Denial::InvalidBody);
         }
-        match Key::plain(name, &NAMES) {
-            Key::Named(place) => {
-                let slot = self.0.get_mut(place).filter(|slot| slot.is_none());
-                *slot.ok_or(Denial::AmbiguousRequest)? = Some(value()?);
+        match Key::plain(name, self.reads.names.as_slice()) {
+            Key::Named(field) => {
+                let slot = self.values.get_mut(field).filter(|slot| slot.is_none());
+                *slot.ok_or(Denial::AmbiguousRequest)? = Some((value()?, place));
                 Ok(())
             }
             Key::Unclear => Err(Denial::AmbiguousRequest),
@@ -73,23 +99,34 @@ impl<'a> Fields<'a> {
     }
 
     fn get(&self, field: Field) -> Option<&str> {
-        self.0[field as usize].as_deref()
+        let (value, _) = self.values.get(field as usize)?.as_ref()?;
+        Some(value)
+    }
+
+    /// The name of a model, and where it stands.
+    fn name(&self, field: Field) -> Result<Option<Placed<Box<str>>>, Denial> {
+        let Some((name, place)) = &self.values[field as usize] else {
+            return Ok(None);
+        };
+        if name.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
+            return Err(Denial::InvalidBody);
+        }
+        Ok(Some((name.as_ref().into(), place.clone())))
     }
 
     fn found(&self) -> Result<Found, Denial> {
         let mut found = Found::default();
-        if let Some(name) = self.get(Field::Model) {
-            if name.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
-                return Err(Denial::InvalidBody);
-            }
-            found.model = Some(name.into());
+        (found.model, found.model_at[0]) = self.name(Field::Model)?.unzip();
+        if self.reads.takes_name {
+            (found.name, found.model_at[1]) = self.name(Field::Extra)?.unzip();
         }
         found.stream = match self.get(Field::Stream) {
-            None | Some("false" | "False" | "0" | "") => false,
+            None => self.reads.route.streams_unasked(),
+            Some("false" | "False" | "0" | "") => false,
             Some("true" | "True" | "1") => true,
             Some(_) => return Err(Denial::InvalidBody),
         };
-        for field in [Field::N, Field::BestOf] {
+        for field in CHOICES {
             if let Some(number) = self.get(field).filter(|number| !number.is_empty()) {
                 let number: u32 = number.parse().map_err(|_| Denial::InvalidBody)?;
                 found.choices = found.choices.max(number);
@@ -98,7 +135,7 @@ impl<'a> Fields<'a> {
         for field in LIMITS {
             if let Some(tokens) = self.get(field).filter(|number| !number.is_empty()) {
                 let tokens = tokens.parse().map_err(|_| Denial::InvalidBody)?;
-                found.limit(field, Amount::Tokens(tokens))?;
+                found.limit(field, self.reads.amount(Amount::Tokens(tokens)))?;
             }
         }
         Ok(found)

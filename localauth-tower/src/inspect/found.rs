@@ -4,12 +4,16 @@ use std::ops::Range;
 
 use localauth_core::Denial;
 
-use super::fields::{FIELDS, Field, LIMITS};
+use super::fields::{ALL_FIELDS, Field, LIMITS};
 
 /// What a body asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) model: Option<Box<str>>,
+    /// The model by its older field.
+    pub(super) name: Option<Box<str>>,
+    /// Where in the body the model stands, by either field: its value in JSON and in parts, the whole pair in a form.
+    pub(super) model_at: [Option<Range<usize>>; 2],
     pub(super) stream: bool,
     /// How many answers.
     pub(super) choices: u32,
@@ -23,6 +27,8 @@ impl Default for Found {
     fn default() -> Self {
         Self {
             model: None,
+            name: None,
+            model_at: [None, None],
             stream: false,
             choices: 1,
             includes_usage: false,
@@ -79,22 +85,24 @@ pub(super) struct Layout {
     /// Where the first field stands, or would.
     pub(super) start: usize,
     pub(super) is_empty: bool,
-    spans: [Range<usize>; FIELDS],
-    pub(super) usage: UsageAt,
+    spans: [Range<usize>; ALL_FIELDS],
+    /// `stream_options.include_usage`.
+    pub(super) usage: Inside,
+    /// `options.num_predict`.
+    pub(super) options: Inside,
 }
 
-/// Where `stream_options.include_usage` stands, or would.
+/// Where a field of an object within stands, or would.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum UsageAt {
-    /// There are no `stream_options`.
+pub(super) enum Inside {
+    /// There is no such object.
     Nowhere,
-    /// They are null.
-    NoOptions(Range<usize>),
-    /// They begin here, without it; whether they are empty.
-    Options(usize, bool),
-    /// It is false or null.
-    Off(Range<usize>),
-    On,
+    /// It is null.
+    Null(Range<usize>),
+    /// It begins here, without the field; whether it is empty.
+    Without(usize, bool),
+    /// It has the field, with a value that stands here.
+    At(Range<usize>),
 }
 
 impl Layout {
@@ -103,7 +111,8 @@ impl Layout {
             start,
             is_empty,
             spans: std::array::from_fn(|_| 0..0),
-            usage: UsageAt::Nowhere,
+            usage: Inside::Nowhere,
+            options: Inside::Nowhere,
         }
     }
 

@@ -12,6 +12,7 @@ use super::body::InspectedBody;
 use super::collect::Collected;
 use super::judge::Judge;
 use super::kind::Kind;
+use super::route::Told;
 use crate::CurrentUser;
 use crate::reject::{Reject, ResponseBody, refuse};
 
@@ -158,8 +159,8 @@ impl<S, R: Reject> Asked<S, R> {
     {
         let body = read.into_bytes();
         let rule = self.head.extensions.get::<CurrentUser>().and_then(CurrentUser::rule);
-        let pattern = rule.map(|rule| rule.pattern());
-        match self.judge.judge(&self.kind, &self.head.uri, pattern, &body) {
+        let told = Told::by(rule.map(|rule| &**rule));
+        match self.judge.judge(self.kind.clone(), &self.head.uri, told, &body) {
             Ok(inspected) => {
                 // Of the body as it came; what is sent says its own length.
                 self.head.headers.remove(header::CONTENT_LENGTH);

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::address::Route;
 use super::found::{Amount, Found};
-use super::splice::{Edits, Splices};
+use super::kind::Kind;
+use super::route::Reads;
+use super::splice::{Edits, Original, Splices};
 
 /// What a request asks for, as [`Inspect`](super::Inspect) read it: found in the extensions of a request to a model.
 ///
@@ -46,8 +47,11 @@ pub struct Inspected(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     model: Option<Model>,
+    /// Whether the body is to name that model, whatever it names now.
+    names_model: bool,
+    kind: Kind,
     found: Found,
-    route: Route,
+    reads: Reads,
     body: Bytes,
     edits: Mutex<Pending>,
 }
@@ -55,21 +59,31 @@ struct Shared {
 /// The model that is asked for.
 #[derive(Debug, Clone)]
 pub(super) enum Model {
-    /// By its name.
+    /// As the request names it.
     Named(Box<str>),
-    /// By another name: this is the exact one, and has to be handed on in its place.
-    Alias(Arc<str>),
-    /// By none, or as `default`.
-    Default(Arc<str>),
+    /// One that is known: the default one, or what another name of it stands for.
+    Known(Arc<str>),
 }
 
 impl Model {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Named(name) => name,
-            Self::Alias(name) | Self::Default(name) => name,
+            Self::Known(name) => name,
         }
     }
+}
+
+/// What was found in a request.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) model: Option<Model>,
+    /// Whether the body is to name that model, whatever it names now.
+    pub(super) names_model: bool,
+    pub(super) kind: Kind,
+    pub(super) found: Found,
+    pub(super) reads: Reads,
+    pub(super) body: Bytes,
 }
 
 #[derive(Debug)]
@@ -86,6 +100,8 @@ pub enum NotEdited {
     Sent,
     /// It is a form.
     Form,
+    /// There is none.
+    Nothing,
 }
 
 impl fmt::Display for NotEdited {
@@ -93,6 +109,7 @@ impl fmt::Display for NotEdited {
         f.write_str(match self {
             Self::Sent => "the body has been read already: edit it before the request is handed on",
             Self::Form => "the body is a form: only JSON can be edited",
+            Self::Nothing => "the request has no body: its address says it all",
         })
     }
 }
@@ -100,11 +117,21 @@ impl fmt::Display for NotEdited {
 impl std::error::Error for NotEdited {}
 
 impl Inspected {
-    pub(super) fn new(model: Option<Model>, found: Found, route: Route, body: Bytes) -> Self {
+    pub(super) fn new(judged: Judged) -> Self {
+        let Judged {
+            model,
+            names_model,
+            kind,
+            found,
+            reads,
+            body,
+        } = judged;
         Self(Arc::new(Shared {
             model,
+            names_model,
+            kind,
             found,
-            route,
+            reads,
             body,
             edits: Mutex::new(Pending {
                 edits: Edits::default(),
@@ -114,7 +141,8 @@ impl Inspected {
     }
 
     /// The model that is asked for; the default one where none is named, or as `default`. `None` where none is named and
-    /// no default is known.
+    /// no default is known. By its one exact name, where [`Inspect`](super::Inspect) was told how to
+    /// [resolve](super::Inspect::resolve_models) names.
     pub fn model(&self) -> Option<&str> {
         self.0.model.as_ref().map(Model::name)
     }
@@ -131,7 +159,7 @@ impl Inspected {
             Some(Amount::Tokens(tokens)) => Some(tokens),
             _ => None,
         };
-        self.0.route.bounds().iter().find_map(|field| tokens(*field))
+        self.0.reads.route.bounds().iter().find_map(|field| tokens(*field))
     }
 
     /// How many answers are to be written: the larger of `n` and `best_of`, or one.
@@ -151,12 +179,12 @@ impl Inspected {
 
     /// Whether it is a stream that tells its usage only when asked to.
     pub(crate) fn tells_usage_when_asked(&self) -> bool {
-        self.is_stream() && self.0.route.is_asked_for_usage()
+        self.is_stream() && self.0.reads.route.is_asked_for_usage()
     }
 
     /// Whether the answer is made of tokens that are written, as far as the route tells.
     pub(crate) fn writes_tokens(&self) -> bool {
-        !self.0.route.bounds().is_empty()
+        !self.0.reads.route.bounds().is_empty()
     }
 
     /// The body as it came. To read what is not here; what is forwarded may have been edited.
@@ -185,8 +213,10 @@ impl Inspected {
     }
 
     fn edit(&self, edit: impl FnOnce(&mut Edits)) -> Result<(), NotEdited> {
-        if self.0.found.layout.is_none() {
-            return Err(NotEdited::Form);
+        match self.0.kind {
+            Kind::Json => {}
+            Kind::Form | Kind::Multipart(_) => return Err(NotEdited::Form),
+            Kind::Nothing => return Err(NotEdited::Nothing),
         }
         let mut pending = self.pending();
         if pending.is_sent {
@@ -213,11 +243,13 @@ impl Inspected {
     }
 
     fn splices(&self, edits: Edits) -> Splices {
-        let rename = match &self.0.model {
-            Some(Model::Alias(exact)) => Some(&**exact),
-            _ => None,
+        let original = Original {
+            kind: &self.0.kind,
+            reads: &self.0.reads,
+            found: &self.0.found,
         };
-        Splices::new(&self.0.found, self.0.route, edits, rename)
+        let model = self.model().filter(|_| self.0.names_model);
+        Splices::new(original, model, edits)
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

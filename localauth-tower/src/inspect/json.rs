@@ -9,8 +9,9 @@ use localauth_core::Denial;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{Field, Key, NAMES};
-use super::found::{Amount, Found, Layout, UsageAt};
+use super::fields::{CHOICES, FIELDS, Field, Key, LIMITS};
+use super::found::{Amount, Found, Inside, Layout};
+use super::route::{Reads, Route};
 
 /// How deep `serde_json` reads.
 const MAX_DEPTH: usize = 128;
@@ -20,55 +21,69 @@ const MAX_DEPTH: usize = 128;
 /// # Errors
 ///
 /// [`Denial::InvalidBody`], [`Denial::AmbiguousRequest`].
-pub(super) fn read(text: &str) -> Result<Found, Denial> {
-    let top = object(text, &NAMES)?;
+pub(super) fn read(text: &str, reads: &Reads) -> Result<Found, Denial> {
+    let top = object::<FIELDS>(text, reads.names.as_slice())?;
     let get = |field: Field| top.values[field as usize];
     let mut found = Found::default();
     found.model = get(Field::Model).map_or(Ok(None), name)?;
-    found.stream = get(Field::Stream).map_or(Ok(None), flag)?.unwrap_or(false);
-    for field in [Field::N, Field::BestOf] {
+    found.model_at = [get(Field::Model).map(|value| span(text, value)), None];
+    if reads.takes_name {
+        found.name = get(Field::Extra).map_or(Ok(None), name)?;
+        found.model_at[1] = get(Field::Extra).map(|value| span(text, value));
+    }
+    let stream = get(Field::Stream).map_or(Ok(None), flag)?;
+    found.stream = stream.unwrap_or(reads.route.streams_unasked());
+    for field in CHOICES {
         if let Some(number) = get(field).map_or(Ok(None), count)? {
             found.choices = found.choices.max(number);
         }
     }
     let start = text.find('{').map_or(0, |brace| brace + 1);
     let mut layout = Layout::of_object(start, top.is_empty);
-    if let Some(value) = get(Field::Model) {
-        layout.limit(Field::Model, span(text, value));
+    let within = |field, names| match get(field) {
+        Some(object) => inside(text, object, names),
+        None => Ok((Inside::Nowhere, None)),
+    };
+    let (usage, include) = within(Field::StreamOptions, "include_usage")?;
+    layout.usage = usage;
+    found.includes_usage = include.map_or(Ok(None), flag)? == Some(true);
+    let mut predict = None;
+    match reads.route {
+        Route::Ollama => (layout.options, predict) = within(Field::Extra, Field::NumPredict.name())?,
+        // Who chooses the fields of an answer can have the text without what it took.
+        Route::LlamaCpp if get(Field::Extra).is_some_and(|fields| fields.get() != "null") => {
+            return Err(Denial::InvalidBody);
+        }
+        _ => {}
     }
-    for field in super::fields::LIMITS {
-        if let Some(value) = get(field) {
-            found.limit(field, amount(value.get())?)?;
+    for field in LIMITS {
+        let value = match field {
+            Field::NumPredict => predict,
+            field => get(field),
+        };
+        if let Some(value) = value {
+            found.limit(field, reads.amount(amount(value.get())?))?;
             layout.limit(field, span(text, value));
         }
     }
-    layout.usage = usage(text, get(Field::StreamOptions))?;
-    found.includes_usage = layout.usage == UsageAt::On;
     found.layout = Some(layout);
     Ok(found)
 }
 
-/// Where `stream_options.include_usage` is, or would have to be.
-fn usage(text: &str, options: Option<&RawValue>) -> Result<UsageAt, Denial> {
-    let Some(options) = options else {
-        return Ok(UsageAt::Nowhere);
-    };
-    if options.get() == "null" {
-        return Ok(UsageAt::NoOptions(span(text, options)));
+/// Where the field `name` of an `object` within stands, or would have to.
+fn inside<'a>(text: &str, object: &'a RawValue, name: &str) -> Result<(Inside, Option<&'a RawValue>), Denial> {
+    if object.get() == "null" {
+        return Ok((Inside::Null(span(text, object)), None));
     }
     // One level further in than it will be read by itself.
-    if options.get().len() > MAX_DEPTH && serde_json::from_str::<Skipped>(&format!("[{options}]")).is_err() {
+    if object.get().len() > MAX_DEPTH && serde_json::from_str::<Skipped>(&format!("[{object}]")).is_err() {
         return Err(Denial::InvalidBody);
     }
-    let object = object(options.get(), &["include_usage"])?;
-    let [value] = object.values;
-    let Some(value) = value else {
-        let start = span(text, options).start + 1;
-        return Ok(UsageAt::Options(start, object.is_empty));
-    };
-    Ok(match flag(value)? {
-        Some(true) => UsageAt::On,
-        Some(false) | None => UsageAt::Off(span(text, value)),
+    let start = span(text, object).start + 1;
+    let fields = self::object::<1>(object.get(), &[name])?;
+    Ok(match fields.values {
+        [Some(value)] => (Inside::At(span(text, value)), Some(value)),
+        [None] => (Inside::Without(start, fields.is_empty), None),
     })
 }
 
@@ -119,16 +134,16 @@ fn amount(value: &str) -> Result<Amount, Denial> {
     }
 }
 
-/// What an object has under some names.
+/// What an object has under some names, of which there are `N` at most.
 struct Object<'a, const N: usize> {
     values: [Option<&'a RawValue>; N],
     is_unclear: bool,
     is_empty: bool,
 }
 
-fn object<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Result<Object<'a, N>, Denial> {
+fn object<'a, const N: usize>(text: &'a str, names: &[&str]) -> Result<Object<'a, N>, Denial> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let object = Fields(names)
+    let object = Fields::<N>(names)
         .deserialize(&mut json)
         .and_then(|object| json.end().map(|()| object))
         .map_err(|error| {
@@ -141,7 +156,7 @@ fn object<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Result<Object
     Ok(object)
 }
 
-struct Fields<'n, const N: usize>(&'n [&'n str; N]);
+struct Fields<'n, const N: usize>(&'n [&'n str]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Fields<'_, N> {
     type Value = Object<'de, N>;
@@ -182,9 +197,9 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
 }
 
 /// Reads a key as one of some names.
-struct Spelled<'n, const N: usize>(&'n [&'n str; N]);
+struct Spelled<'n>(&'n [&'n str]);
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Spelled<'_, N> {
+impl<'de> DeserializeSeed<'de> for Spelled<'_> {
     type Value = Key;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
@@ -192,7 +207,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Spelled<'_, N> {
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Spelled<'_, N> {
+impl<'de> Visitor<'de> for Spelled<'_> {
     type Value = Key;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,8 @@ pub(super) enum Kind {
     Form,
     /// Its parts stand between lines of this.
     Multipart(Box<str>),
+    /// There is none: the address says it all.
+    Nothing,
 }
 
 impl Kind {
@@ -30,6 +32,25 @@ impl Kind {
             _ => None,
         }
         .ok_or(Denial::UnsupportedMediaType)
+    }
+
+    /// How such a body names a model: the text that takes the place of what named it before.
+    pub(super) fn model(&self, name: &str) -> String {
+        match self {
+            Self::Json => serde_json::Value::from(name).to_string(),
+            Self::Form => form_urlencoded::Serializer::new(String::new())
+                .append_pair("model", name)
+                .finish(),
+            Self::Multipart(_) | Self::Nothing => name.to_owned(),
+        }
+    }
+
+    /// Whether `name` can stand in such a body for what it is.
+    pub(super) fn can_name(&self, name: &str) -> bool {
+        match self {
+            Self::Multipart(boundary) => !name.contains(&format!("--{boundary}")),
+            Self::Json | Self::Form | Self::Nothing => true,
+        }
     }
 
     fn parse(value: &str) -> Option<Self> {

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::judge::{Judge, Models};
-use super::resolve::ResolveModel;
+use super::judge::Judge;
+use super::resolve::{Names, ResolveModel};
 use super::service::InspectService;
 use crate::reject::ContractErrors;
 
@@ -17,8 +17,9 @@ const MAX_BODY: usize = 50_000_000;
 ///
 /// # Which requests
 ///
-/// Those to a model: of a [`RoutePolicy`](crate::RoutePolicy) outside of it, the routes that need a feature; without one,
-/// all that are not `GET`, `HEAD`, `OPTIONS`, `TRACE` or `DELETE`. Everything else passes as it comes, its body unread.
+/// Those about a model: of a [`RoutePolicy`](crate::RoutePolicy) outside of it, the routes whose rule says where the model
+/// is named, as that of each does which needs a feature; without one, all that are not `GET`, `HEAD`, `OPTIONS`, `TRACE` or
+/// `DELETE`. Everything else passes as it comes, its body unread. What names its model in the address alone has no body.
 ///
 /// # What is refused
 ///
@@ -100,7 +101,7 @@ impl Inspect {
             judge: Judge {
                 max_body: MAX_BODY,
                 default_model: None,
-                models: Models::default(),
+                names: None,
             },
             reject: ContractErrors::default(),
         }
@@ -126,10 +127,14 @@ impl<R> Inspect<R> {
         self
     }
 
-    /// Takes other spellings and aliases for the exact names that `models` says. The exact name is what is judged, counted
-    /// and handed on.
+    /// Goes by the one name that a model has, whatever a body calls it: that is what [`Inspected::model`] says, what
+    /// layers further in judge and count, and what stands in the body that is handed on. A body that names no model gets
+    /// the default one written into it, so that it is not left to whoever reads it. An address is never edited, so a name
+    /// in a path or query counts to the letter. What nobody resolves stays as it is.
+    ///
+    /// [`Inspected::model`]: super::Inspected::model
     pub fn resolve_models(mut self, models: Arc<dyn ResolveModel>) -> Self {
-        self.judge.models = Models(Some(models));
+        self.judge.names = Some(Names::new(models));
         self
     }
 

@@ -16,6 +16,7 @@ mod kind;
 mod layer;
 mod parts;
 mod resolve;
+mod route;
 mod service;
 mod splice;
 

@@ -17,6 +17,8 @@ pub(super) enum Dialect {
     OllamaChat,
     /// Ollama's completions.
     OllamaGenerate,
+    /// llama.cpp's completions.
+    LlamaCpp,
 }
 
 impl Dialect {
@@ -29,6 +31,7 @@ impl Dialect {
             Kind::Other if is_lines && document.has_message => Self::OllamaChat,
             Kind::Other if is_lines => Self::OllamaGenerate,
             Kind::Other if document.choices.listed => Self::Chat,
+            Kind::Other if document.says_stop => Self::LlamaCpp,
             Kind::Other => return None,
         })
     }
@@ -40,6 +43,8 @@ impl Dialect {
             Self::OllamaChat
         } else if is_lines {
             Self::OllamaGenerate
+        } else if ends("/completion") || ends("/infill") {
+            Self::LlamaCpp
         } else if ends("/messages") {
             Self::Messages
         } else if ends("/responses") {

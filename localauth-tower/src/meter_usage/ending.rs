@@ -62,6 +62,7 @@ impl Ending<'_> {
             Dialect::Responses => self.response(used),
             Dialect::Messages => self.message(used),
             Dialect::OllamaChat | Dialect::OllamaGenerate => self.line(used),
+            Dialect::LlamaCpp => self.stop(used),
         };
         Bytes::from(text)
     }
@@ -144,6 +145,15 @@ impl Ending<'_> {
         text
     }
 
+    fn stop(&self, used: Used) -> String {
+        let last = json!({
+            "index": 0, "content": "", "tokens": [], "stop": true, "model": self.model,
+            "tokens_predicted": used.written, "tokens_evaluated": used.prompt,
+            "truncated": false, "stop_type": "limit", "stopping_word": "",
+        });
+        event(None, &last)
+    }
+
     fn line(&self, used: Used) -> String {
         let mut last = json!({
             "model": self.model, "created_at": self.created(), "done": true, "done_reason": "length",
@@ -165,7 +175,7 @@ impl Ending<'_> {
         let message = denial.to_string();
         let (kind, code) = (denial.error_type(), denial.code());
         Bytes::from(match self.dialect {
-            Dialect::Chat | Dialect::Completions => {
+            Dialect::Chat | Dialect::Completions | Dialect::LlamaCpp => {
                 let error = json!({"message": message, "type": kind, "param": null, "code": code});
                 event(None, &json!({"error": error}))
             }

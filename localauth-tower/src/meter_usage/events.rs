@@ -35,6 +35,8 @@ pub(super) struct Tally {
     pub(super) counts: Option<Counts>,
     /// Tokens written since the last time that it told how many.
     pub(super) uncounted: u64,
+    /// Whether it is of several answers, each of which tells how many tokens it had.
+    pub(super) is_of_many: bool,
 }
 
 impl Tally {
@@ -47,7 +49,11 @@ impl Tally {
     /// The same after this document.
     fn after(mut self, document: &Document, counts: Option<Counts>) -> Self {
         self.counts = counts;
-        self.uncounted = if document.counted {
+        self.is_of_many |= document.is_of_many();
+        self.uncounted = if document.counted && self.is_of_many {
+            // Those of the others are still to be told.
+            self.uncounted.saturating_sub(document.finished)
+        } else if document.counted {
             0
         } else {
             self.uncounted.saturating_add(tokens_of_piece(document.text_bytes))

@@ -30,8 +30,14 @@ pub(super) struct Document {
     pub(super) index: Option<u64>,
     /// Its place in a numbered stream.
     pub(super) sequence: Option<u64>,
-    /// Ollama's counts.
+    /// Counts that stand by themselves, of the answer that is being read.
     pub(super) eval: Counts,
+    /// Whether that answer is complete, where llama.cpp says.
+    pub(super) stop: Option<bool>,
+    /// Whether it said so of any.
+    pub(super) says_stop: bool,
+    /// Tokens written in answers that llama.cpp said are complete.
+    pub(super) finished: u64,
 }
 
 /// The `choices` of a document.
@@ -114,6 +120,11 @@ impl Kind {
 }
 
 impl Document {
+    /// Whether it is of another answer than the first, of several that llama.cpp writes at once.
+    pub(super) fn is_of_many(&self) -> bool {
+        self.says_stop && self.index.is_some_and(|index| index > 0)
+    }
+
     /// Whether this is the chunk that OpenAI's streams have for usage, with nothing else in it.
     pub(super) const fn is_usage_alone(&self) -> bool {
         self.complete && self.has_usage && self.choices.empty && self.choices.seen == 0

@@ -27,9 +27,19 @@ pub(super) struct Found {
     model: Kept<MAX_MODEL_BYTES>,
     has_model: bool,
     pub(super) counts: Option<Counts>,
+    /// What the answers came to that were complete, of several to one request.
+    finished: Finished,
     pub(super) costs_tokens: bool,
     /// Of a stream: what it says of itself.
     pub(super) head: Option<Box<Head>>,
+}
+
+/// Sums over answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Finished {
+    prompt: u64,
+    cached: u64,
+    completion: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +64,7 @@ impl Found {
             model: Kept::new(),
             has_model: false,
             counts: None,
+            finished: Finished::default(),
             costs_tokens: false,
             head,
         }
@@ -83,8 +94,38 @@ impl Found {
                 self.told(self.open_counts);
             }
             Place::Choice => self.document.choices.end(),
-            Place::Root => self.told(self.document.eval),
+            Place::Root | Place::Result => self.answered(),
             _ => {}
+        }
+    }
+
+    /// An answer ends whose counts stand by themselves.
+    fn answered(&mut self) {
+        let eval = std::mem::take(&mut self.document.eval);
+        match self.document.stop.take() {
+            None => self.told(eval),
+            // So far: what was written until then is told again, with the rest.
+            Some(false) => {}
+            // Each of several tells its own.
+            Some(true) => {
+                let Some(told) = eval.told() else { return };
+                self.document.finished = self.document.finished.saturating_add(told.completion.unwrap_or(0));
+                let sum = &mut self.finished;
+                sum.prompt = sum.prompt.saturating_add(told.prompt().unwrap_or(0));
+                sum.cached = sum.cached.saturating_add(told.cached());
+                sum.completion = sum.completion.saturating_add(told.completion.unwrap_or(0));
+                let Finished {
+                    prompt,
+                    cached,
+                    completion,
+                } = *sum;
+                self.told(Counts {
+                    prompt: Some(prompt),
+                    cached: Some(cached),
+                    completion: Some(completion),
+                    ..Counts::default()
+                });
+            }
         }
     }
 
@@ -180,10 +221,20 @@ impl Found {
             Place::Count(Count::CacheWritten) => &mut counts.cache_written,
             Place::EvalRead => &mut self.document.eval.prompt,
             Place::EvalWritten => &mut self.document.eval.completion,
+            Place::EvalCached => &mut self.document.eval.cached,
             Place::Sequence => &mut self.document.sequence,
             Place::Index => &mut self.document.index,
             Place::ChoiceIndex => {
                 self.document.choices.index(number.unwrap_or(0));
+                return;
+            }
+            Place::Stop => {
+                self.document.stop = match word {
+                    b"true" => Some(true),
+                    b"false" => Some(false),
+                    _ => None,
+                };
+                self.document.says_stop |= self.document.stop.is_some();
                 return;
             }
             Place::Done => {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
+use localauth_core::policy::{ModelIn, Rule};
 use localauth_core::{Auth, Denial, RequestId, Source, Timestamp, UsageEvent};
 
 use super::budget::{Account, BudgetSlot, PromptTokens};
@@ -67,6 +68,19 @@ impl Asked {
             hides_usage: request.extensions().get::<HideUsage>().is_some(),
             shows_usage: request.extensions().get::<ShowUsage>().is_some(),
         })
+    }
+
+    /// Whether the route is one whose answers tell what they took, by its rule. In a form where they do not, it is
+    /// estimated: a client could else choose one.
+    fn is_told_usage(&self) -> bool {
+        let is_told = |rule: &Rule| rule.asks().dialect().is_some();
+        self.prompt_estimate > 0 && self.user.rule().is_some_and(|rule| is_told(rule))
+    }
+
+    /// Whether this status hands a connection over to a client that asked for one, by the rule of the route.
+    fn is_for_connection(&self, status: StatusCode) -> bool {
+        let is_connection = |rule: &Rule| rule.asks().model() == ModelIn::Query;
+        status == StatusCode::SWITCHING_PROTOCOLS && self.user.rule().is_some_and(|rule| is_connection(rule))
     }
 
     /// Watches over a stream that is the answer.
@@ -150,12 +164,16 @@ impl Guard {
 
     /// The head of the answer is there. Only good ones count.
     pub(super) fn answered(mut self, status: StatusCode, headers: &mut HeaderMap) -> Option<Self> {
-        let Some(asked) = self.asked.as_ref().filter(|_| status.is_success()) else {
+        let is_good = |asked: &&Asked| status.is_success() || asked.is_for_connection(status);
+        let Some(asked) = self.asked.as_ref().filter(is_good) else {
             self.cancel();
             return None;
         };
         self.began = Some(asked.auth.now());
         self.reading = Reading::of(headers, |tap| asked.streaming(tap));
+        if asked.is_told_usage() {
+            self.reading.seal();
+        }
         if matches!(self.reading, Reading::Events(_)) {
             // It may end early, or something of it be kept back.
             headers.remove(CONTENT_LENGTH);

@@ -7,6 +7,8 @@ pub(super) enum Place {
     Elsewhere,
     /// The document itself.
     Root,
+    /// One of several answers of llama.cpp, where the document is a list of them.
+    Result,
     /// `response` of a Responses event: the answer within an event. Of Ollama's: a string, the text.
     Answer,
     /// `message` of a Messages event, or of Ollama's.
@@ -19,13 +21,19 @@ pub(super) enum Place {
     Count(Count),
     /// Within the counts: how many of the tokens read were in the cache.
     Details,
-    /// Ollama's counts, which stand by themselves: tokens read and written.
+    /// Counts that stand by themselves, as Ollama and llama.cpp tell them: tokens read, and written, and of those read
+    /// how many were in the cache.
     EvalRead,
     EvalWritten,
+    EvalCached,
+    /// llama.cpp's `timings`.
+    Timings,
     /// What kind of event this is.
     Type,
     /// Whether Ollama is done.
     Done,
+    /// Whether llama.cpp is.
+    Stop,
     /// What an event says of itself: its id, its object's name, when it was made, its number, its content block.
     Id,
     Object,
@@ -79,14 +87,12 @@ impl Place {
     pub(super) fn under(self, key: &[u8]) -> Self {
         match self {
             Self::Root => match key {
-                b"model" => Self::Model,
                 b"usage" => Self::Usage,
                 b"choices" => Self::Choices,
                 b"delta" => Self::Delta,
                 b"response" => Self::Answer,
                 b"message" => Self::Start,
                 b"output" => Self::Items,
-                b"content" => Self::Parts,
                 b"data" => Self::Data,
                 b"type" => Self::Type,
                 b"id" => Self::Id,
@@ -98,9 +104,20 @@ impl Place {
                 b"done" => Self::Done,
                 b"prompt_eval_count" => Self::EvalRead,
                 b"eval_count" => Self::EvalWritten,
-                b"embedding" | b"embeddings" => Self::Embedding,
+                b"embeddings" => Self::Embedding,
+                _ => Self::Result.under(key),
+            },
+            Self::Result => match key {
+                b"content" => Self::Parts,
+                b"model" => Self::Model,
+                b"stop" => Self::Stop,
+                b"tokens_evaluated" => Self::EvalRead,
+                b"tokens_predicted" => Self::EvalWritten,
+                b"timings" => Self::Timings,
+                b"embedding" => Self::Embedding,
                 _ => Self::Elsewhere,
             },
+            Self::Timings if key == b"cache_n" => Self::EvalCached,
             Self::Start if !matches!(key, b"model" | b"usage") => Self::Message.under(key),
             Self::Answer | Self::Start => match key {
                 b"model" => Self::Model,
@@ -156,6 +173,7 @@ impl Place {
     /// The place of an element, when this is an array.
     pub(super) fn element(self) -> Self {
         match self {
+            Self::Root => Self::Result,
             Self::Choices => Self::Choice,
             Self::Calls => Self::Call,
             Self::Parts => Self::Part,
@@ -181,7 +199,9 @@ impl Place {
             Self::Count(_)
                 | Self::EvalRead
                 | Self::EvalWritten
+                | Self::EvalCached
                 | Self::Done
+                | Self::Stop
                 | Self::Sequence
                 | Self::Index
                 | Self::ChoiceIndex

@@ -15,7 +15,7 @@ pub(super) enum Reading {
     NoAnswer,
     /// An answer that is not made of tokens: an image, speech, a file.
     Opaque,
-    /// One that cannot be read, but would tell tokens: it is compressed.
+    /// One that cannot be read, but would tell tokens: it is compressed, or of bytes where it could have been JSON.
     Sealed,
     /// A JSON document.
     Json(Box<JsonTap>),
@@ -93,6 +93,13 @@ impl Reading {
         }
     }
 
+    /// This is an answer that would tell tokens, if it could be read.
+    pub(super) fn seal(&mut self) {
+        if matches!(self, Self::Opaque) {
+            *self = Self::Sealed;
+        }
+    }
+
     /// Looks at a frame as it passes: whether what has been read is all there will be.
     pub(super) fn read(&mut self, bytes: &[u8]) -> bool {
         match self {
@@ -122,7 +129,12 @@ impl Reading {
                 };
                 let counts = tap.counts();
                 let ended = ended || document.complete;
-                Measured::told(tap, Tally { counts, uncounted }, ended, prompt_estimate)
+                let tally = Tally {
+                    counts,
+                    uncounted,
+                    is_of_many: false,
+                };
+                Measured::told(tap, tally, ended, prompt_estimate)
             }
             Self::Events(events) => {
                 let tap = events.stream.tap().told();

@@ -4,7 +4,7 @@ use http::Request;
 use localauth_core::Denial;
 use tower_layer::Layer;
 
-use crate::current_user::{asks_a_model, whoever};
+use crate::current_user::{names_a_model, whoever};
 use crate::gate::{Decide, Gate};
 use crate::inspect::Inspected;
 use crate::reject::ContractErrors;
@@ -78,7 +78,7 @@ pub struct MayUseModel;
 
 impl Decide for MayUseModel {
     fn decide<B>(&self, request: &mut Request<B>) -> Result<(), Denial> {
-        if !asks_a_model(request) {
+        if !names_a_model(request) {
             return Ok(());
         }
         let user = whoever(request.extensions())?;

@@ -72,6 +72,29 @@ pub struct UpstreamServer {
     pub ca: Option<PathBuf>,
 }
 
+impl UpstreamSettings {
+    /// What the servers are, each once.
+    pub fn engines(&self) -> Vec<Engine> {
+        let mut engines = Vec::new();
+        for engine in self.servers.iter().flat_map(UpstreamServer::engines) {
+            if !engines.contains(engine) {
+                engines.push(*engine);
+            }
+        }
+        engines
+    }
+}
+
+impl UpstreamServer {
+    /// What it is: one engine, or where nobody said, what could be either of two.
+    pub fn engines(&self) -> &[Engine] {
+        match &self.engine {
+            None => &[Engine::OpenAi, Engine::Ollama],
+            Some(engine) => std::slice::from_ref(engine),
+        }
+    }
+}
+
 /// Scheme, host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamOrigin {

@@ -35,15 +35,7 @@ impl Inner {
     /// The upstreams that a request to a route may go to, the best first.
     pub(super) async fn servers_for(&self, rule: &Rule, asked: Asked) -> Result<Vec<Arc<Server>>, Failure> {
         let with_route = self.servers.iter().filter(|server| server.answers(rule));
-        self.servers_among(with_route.cloned().collect(), asked).await
-    }
-
-    /// Those of some upstreams that a request may go to, the best first.
-    pub(super) async fn servers_among(
-        &self,
-        servers: Vec<Arc<Server>>,
-        asked: Asked,
-    ) -> Result<Vec<Arc<Server>>, Failure> {
+        let servers: Vec<_> = with_route.cloned().collect();
         match asked {
             Asked::NotRead if servers.is_empty() => Err(Failure::UnknownRoute),
             Asked::NotRead => Ok(servers),

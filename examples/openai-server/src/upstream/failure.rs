@@ -1,7 +1,5 @@
 //! Why a request has no answer of an upstream, and what is said about it.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     body::Body,
@@ -47,8 +45,6 @@ pub(super) enum Failure {
     BodyTooLarge,
     #[error("{0}")]
     Denied(Denial),
-    #[error("{0}")]
-    Limited(Denial, Option<Duration>),
 }
 
 /// The longest name of a model that is repeated.
@@ -66,7 +62,7 @@ impl Failure {
             Self::UnknownModel(_) | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::NoModel | Self::Ambiguous(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Denied(denial) | Self::Limited(denial, _) => denial.status(),
+            Self::Denied(denial) => denial.status(),
         }
     }
 
@@ -84,13 +80,13 @@ impl Failure {
             Self::Ambiguous(_) => "ambiguous_request",
             Self::Invalid(_) => "invalid_request",
             Self::BodyTooLarge => "body_too_large",
-            Self::Denied(denial) | Self::Limited(denial, _) => denial.code(),
+            Self::Denied(denial) => denial.code(),
         }
     }
 
     /// The answer to a request to `uri`.
     pub(super) fn answer(self, style: ErrorCode, uri: &Uri) -> Response {
-        if let Self::Denied(denial) | Self::Limited(denial, _) = self {
+        if let Self::Denied(denial) = self {
             let code = match style {
                 ErrorCode::String => localauth_tower::ErrorCode::Word,
                 ErrorCode::Number => localauth_tower::ErrorCode::Number,
@@ -100,12 +96,6 @@ impl Failure {
                 .reject(denial, uri)
                 .map(Body::from);
             response.extensions_mut().insert(denial);
-            if let Self::Limited(_, Some(wait)) = self {
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, seconds.max(1).into());
-            }
             return response;
         }
         let status = self.status();

@@ -52,7 +52,7 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
         return inner.list(head.extensions.get::<CurrentUser>(), language);
     }
     if rule.pattern() == socket::PATH {
-        return socket::open(by, head).await;
+        return socket::open(inner, rule, head).await;
     }
     if target::is_upgrade(&head.headers) {
         return Err(Failure::Invalid("This route opens no socket."));

@@ -28,19 +28,18 @@ use axum::{
     Router,
     extract::{Request, State},
 };
-use http::Method;
 use localauth_core::{
     Auth,
-    policy::{
-        Access, RouteTable, RouteTableBuilder, RouteTableError,
-        packs::{Engine, pack},
-    },
+    policy::{RouteTable, RouteTableError},
 };
 use localauth_tower::{Proxies, ResolveModel};
 use tokio::{sync::watch as signal, task::JoinSet};
 
 use self::{models::Listing, server::Server};
-use crate::settings::{ErrorCode, Settings, UpstreamSettings};
+use crate::{
+    app,
+    settings::{ErrorCode, Settings, UpstreamSettings},
+};
 
 pub use self::connect::TlsError;
 
@@ -111,7 +110,7 @@ impl Upstreams {
             .map(|server| Server::new(server, upstream).map(Arc::new));
         let servers: Vec<_> = servers.collect::<Result<_, _>>()?;
         let features = auth.map_or_else(localauth_core::FeatureRegistry::preset, |auth| auth.features().clone());
-        let table = Self::declare_for(&servers, RouteTable::builder()).build(&features)?;
+        let table = app::routes(&upstream.engines(), false).build(&features)?;
         futures_util::future::join_all(servers.iter().map(|server| watch::first_look(server))).await;
         let mut watches = JoinSet::new();
         for server in &servers {
@@ -129,26 +128,6 @@ impl Upstreams {
             _watches: watches,
             closing: signal::Sender::default(),
         })))
-    }
-
-    /// Declares the routes that they answer.
-    pub fn declare(&self, table: RouteTableBuilder) -> RouteTableBuilder {
-        Self::declare_for(&self.0.servers, table)
-    }
-
-    fn declare_for(servers: &[Arc<Server>], mut table: RouteTableBuilder) -> RouteTableBuilder {
-        let all = servers.iter().flat_map(|server| server.engines());
-        let mut declared: Vec<Engine> = Vec::new();
-        for engine in all {
-            if !declared.contains(engine) {
-                declared.push(*engine);
-                table = pack(*engine).declare(table);
-            }
-        }
-        if declared.iter().any(|engine| *engine != Engine::Ollama) {
-            table = table.redeclare(Method::GET, socket::PATH, Access::Feature(socket::FEATURE.into()));
-        }
-        table
     }
 
     /// What answers behind the walk.

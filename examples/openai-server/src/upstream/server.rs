@@ -15,10 +15,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
-use localauth_core::policy::{
-    Rule,
-    packs::{Engine, pack},
-};
+use localauth_core::policy::{Rule, packs::pack};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
@@ -150,26 +147,9 @@ impl Server {
             .store(if is_there { THERE } else { AWAY }, Ordering::Relaxed);
     }
 
-    /// What it answers to.
-    pub(super) fn engines(&self) -> &'static [Engine] {
-        match self.settings.engine {
-            None => &[Engine::OpenAi, Engine::Ollama],
-            Some(Engine::Ollama) => &[Engine::Ollama],
-            Some(Engine::Vllm) => &[Engine::Vllm],
-            Some(Engine::LlamaCpp) => &[Engine::LlamaCpp],
-            // An engine that is not known here speaks OpenAI's language.
-            Some(_) => &[Engine::OpenAi],
-        }
-    }
-
-    /// Whether it speaks OpenAI's language, sockets included. Ollama has none.
-    pub(super) fn speaks_openai(&self) -> bool {
-        self.engines().iter().any(|engine| *engine != Engine::Ollama)
-    }
-
     /// Whether it answers what a rule of the table lets pass.
     pub(super) fn answers(&self, rule: &Rule) -> bool {
-        self.engines().iter().any(|engine| pack(*engine).answers(rule))
+        self.settings.engines().iter().any(|engine| pack(*engine).answers(rule))
     }
 
     /// Sends a request, and waits until its answer begins. Dropped, it ends the request.

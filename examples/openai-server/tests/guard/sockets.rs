@@ -93,7 +93,8 @@ async fn who_may_not_opens_none() {
         ("?model=allowed;model=secret", narrow.clone(), 400),
         ("?model=allowed&deployment=secret", narrow.clone(), 400),
         ("?Model=secret", narrow.clone(), 400),
-        ("", narrow.clone(), 400),
+        ("", narrow.clone(), 403),
+        ("", user.clone(), 400),
         ("?model=unknown", user.clone(), 404),
         (
             "?model=allowed",

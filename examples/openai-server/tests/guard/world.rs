@@ -156,6 +156,7 @@ impl Guard {
             routes: upstreams.routes(),
             names: upstreams.models(),
             keeps_owners: true,
+            engines: upstream.engines(),
             upstreams: Some(upstreams.clone()),
             ..Model::default()
         };

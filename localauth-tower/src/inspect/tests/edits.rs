@@ -137,7 +137,7 @@ fn what_is_not_edited_is_not_copied() {
     assert_eq!(asked.send(body.clone()).as_ptr(), body.as_ptr());
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(super) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -175,7 +175,7 @@ fn options() -> impl Strategy<Value = Value> {
 }
 
 prop_compose! {
-    fn object()(
+    pub(super) fn object()(
         others in prop::collection::vec(("k[a-z\"\\\\{},:é]{0,6}", value()), 0..5),
         limit in prop::option::of((limit(), prop::sample::select(vec![
             "max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict",

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
-use localauth_core::policy::RouteTable;
+use localauth_core::policy::{Access, Asks, ModelIn, RouteTable, Rule};
 use localauth_core::{Auth, Denial, FeatureRegistry, MemoryStore};
 use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -235,6 +235,54 @@ async fn the_route_table_says_what_asks_a_model() {
         assert_eq!(response.status(), status, "{path} {key} {body}");
         if status == 200 {
             assert_eq!(text(response).await, told, "{path} {key} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_names_its_model_in_the_address_has_no_body() {
+    let auth = Auth::builder(MemoryStore::new())
+        .shared_key("a-shared-key-of-the-administrators")
+        .background(false)
+        .build()
+        .unwrap();
+    auth.follow_changes().await.unwrap();
+    let rule = |method, pattern, asks| Rule::new(method, pattern, Access::SignedIn).asking(asks);
+    let table = RouteTable::builder()
+        .rule(rule(Method::GET, "/v1/models/{model}", Asks::about(ModelIn::Path)))
+        .rule(rule(Method::GET, "/v1/realtime", Asks::work(ModelIn::Query)))
+        .rule(rule(Method::POST, "/api/show", Asks::about(ModelIn::BodyOrName)))
+        .build(&FeatureRegistry::preset())
+        .unwrap();
+    let service = ServiceBuilder::new()
+        .layer(RequireAuth::new(&auth).allow_anonymous())
+        .layer(RoutePolicy::new(Arc::new(table)))
+        .layer(Inspect::new())
+        .service(service_fn(async |request: Request<InspectedBody<Full<Bytes>>>| {
+            let asked = request.extensions().get::<Inspected>();
+            let told = asked.map_or("unread", |asked| asked.model().unwrap_or("none"));
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(told.to_owned())))
+        }));
+    for (method, path, body, status, told) in [
+        (Method::GET, "/v1/models/m%2F1", "", 200, "m/1"),
+        (Method::HEAD, "/v1/models/m", "", 200, "m"),
+        (Method::GET, "/v1/models/m", r#"{"model":"other"}"#, 400, ""),
+        (Method::GET, "/v1/models/m?model=other", "", 400, ""),
+        (Method::GET, "/v1/realtime?model=m", "", 200, "m"),
+        (Method::GET, "/v1/realtime", "", 200, "none"),
+        (Method::POST, "/api/show", r#"{"name":"m"}"#, 200, "m"),
+        (Method::POST, "/api/show", r#"{"name":"m","model":"other"}"#, 400, ""),
+    ] {
+        let request = Request::builder()
+            .method(&method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, "Bearer a-shared-key-of-the-administrators");
+        let request = request.body(Full::<Bytes>::from(body)).unwrap();
+        let response = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{method} {path} {body}");
+        if status == 200 {
+            assert_eq!(text(response).await, told, "{method} {path} {body}");
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::hide::ShowUsage;
 use super::dialects::{CHAT, COMPLETIONS, MESSAGES, OLLAMA_CHAT, OLLAMA_GENERATE, RESPONSES};
+use super::engines::LLAMA_CPP;
 use super::support::{COUNTED, Frames, Metered, Purse, answer, one};
 use super::{EVENTS, JSON, LINES};
 
@@ -170,6 +171,20 @@ async fn documents_a_line() {
 }
 
 #[tokio::test]
+async fn llama_cpp() {
+    let Cut { text, metered, .. } = cut(EVENTS, LLAMA_CPP, 1).await;
+    let (head, rest) = text.split_once("\n\n").unwrap();
+    assert_eq!(head, LLAMA_CPP.split_once("\n\n").unwrap().0);
+    let [last] = &data(rest)[..] else { panic!("{rest}") };
+    assert_eq!((&last["stop"], &last["stop_type"]), (&json!(true), &json!("limit")));
+    assert_eq!(
+        (&last["tokens_evaluated"], &last["tokens_predicted"]),
+        (&json!(10), &json!(1))
+    );
+    assert_eq!(metered.recorded().await, one("", 10, 1, true));
+}
+
+#[tokio::test]
 async fn an_end_without_a_beginning_is_well_formed() {
     for (content_type, stream) in [
         (EVENTS, CHAT),
@@ -178,6 +193,7 @@ async fn an_end_without_a_beginning_is_well_formed() {
         (EVENTS, MESSAGES),
         (LINES, OLLAMA_CHAT),
         (LINES, OLLAMA_GENERATE),
+        (EVENTS, LLAMA_CPP),
     ] {
         let Cut { text, metered, .. } = cut(content_type, stream, 0).await;
         assert!(!data(&text).is_empty(), "{text}");
@@ -198,6 +214,7 @@ async fn cut_in_the_same_place_however_it_comes() {
         (EVENTS, RESPONSES),
         (EVENTS, MESSAGES),
         (LINES, OLLAMA_CHAT),
+        (EVENTS, LLAMA_CPP),
     ] {
         for limit in 0..3 {
             let whole = cut(content_type, stream, limit).await;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use super::super::recheck::Recheck;
 use super::dialects::{CHAT, MESSAGES, OLLAMA_CHAT, RESPONSES};
+use super::engines::LLAMA_CPP;
 use super::support::{Frames, Metered, Step, answer};
 use super::{EVENTS, LINES};
 use crate::CurrentUser;
@@ -70,6 +71,7 @@ async fn a_silent_stream_ends_within_two_seconds() {
         (EVENTS, MESSAGES, "event: error\ndata: {\"error\":{\"message\":"),
         (EVENTS, RESPONSES, "event: error\ndata: {\"code\":\"account_inactive\","),
         (LINES, OLLAMA_CHAT, "{\"error\":\""),
+        (EVENTS, LLAMA_CPP, "data: {\"error\":{\"code\":\"account_inactive\","),
     ] {
         let world = World::new().await;
         let separator = if content_type == LINES { "\n" } else { "\n\n" };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::events::EventTap;
 use super::dialects::{CHAT, COMPLETIONS, MESSAGES, OLLAMA_CHAT, OLLAMA_GENERATE, RESPONSES};
+use super::engines::LLAMA_CPP;
 use super::{EVENTS, JSON, LINES, measure, pass};
 
 const WORDS: &[&str] = &[
@@ -60,6 +61,11 @@ const WORDS: &[&str] = &[
     "\"cache_read_input_tokens\":",
     "\"cached_tokens\":",
     "\"eval_count\":",
+    "\"tokens_predicted\":7",
+    "\"tokens_evaluated\":3",
+    "\"stop\":true",
+    "\"stop\":false",
+    "\"index\":1",
     "\"prompt_eval_count\":",
     "\"tool_calls\":[{\"function\":{\"arguments\":",
     "\"embedding\":[",
@@ -115,6 +121,7 @@ fn the_corpus_has_every_dialect() {
     let transcripts = BTreeMap::from([
         ("chat", CHAT),
         ("completions", COMPLETIONS),
+        ("llama-cpp", LLAMA_CPP),
         ("messages", MESSAGES),
         ("ollama-chat", OLLAMA_CHAT),
         ("ollama-generate", OLLAMA_GENERATE),

@@ -2,6 +2,7 @@ mod budgets;
 mod dialects;
 mod documents;
 mod ended;
+mod engines;
 mod fuzz;
 mod gate;
 mod heads;

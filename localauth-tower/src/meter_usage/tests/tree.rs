@@ -23,12 +23,17 @@ const TEXT: &[&str] = &[
     ".output[].content[].thinking",
     ".output[].content[].partial_json",
     ".choices[].text",
+    "[].content",
+    "[].content[].text",
+    "[].content[].thinking",
+    "[].content[].partial_json",
 ];
 
 /// Where text stands that the model wrote, and further in.
 const ARGUMENTS: &[&str] = &[
     ".output[].arguments",
     ".content[].input",
+    "[].content[].input",
     ".output[].content[].input",
     ".delta.input",
 ];
@@ -53,7 +58,7 @@ const MESSAGE_ARGUMENTS: &[&str] = &[
 ];
 
 const USAGE: &[&str] = &[".usage", ".response.usage", ".message.usage"];
-const MODEL: &[&str] = &[".model", ".response.model", ".message.model"];
+const MODEL: &[&str] = &["[].model", ".model", ".response.model", ".message.model"];
 
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
@@ -71,6 +76,8 @@ pub(super) struct Found {
     pub(super) counts: Option<Counts>,
     pub(super) text_bytes: u64,
     pub(super) counted: bool,
+    /// What complete answers came to: tokens read, those in the cache, and written.
+    pub(super) finished: (u64, u64, u64),
 }
 
 /// Whether `path` is one of these or leads further in.
@@ -126,15 +133,51 @@ impl Tree {
                 }
                 if USAGE.contains(&path) {
                     Self::count(entries, found);
-                } else if path.is_empty() {
-                    let counts = Counts {
-                        prompt: largest(entries, &["prompt_eval_count"]),
-                        completion: largest(entries, &["eval_count"]),
-                        ..Counts::default()
-                    };
-                    Self::told(counts, found);
+                } else if path.is_empty() || path == "[]" {
+                    Self::answered(entries, path.is_empty(), found);
                 }
             }
+        }
+    }
+
+    /// An answer whose counts stand by themselves: Ollama's, or one of those of llama.cpp.
+    fn answered(entries: &[(String, Self)], is_alone: bool, found: &mut Found) {
+        let names = |ollama: &'static str, llama_cpp: &'static str| {
+            let all = [llama_cpp, ollama];
+            largest(entries, &all[..if is_alone { 2 } else { 1 }])
+        };
+        let timings = entries.iter().filter(|(key, _)| key == "timings");
+        let cached = timings.filter_map(|(_, timings)| match timings {
+            Self::Object(entries) => largest(entries, &["cache_n"]),
+            _ => None,
+        });
+        let counts = Counts {
+            prompt: names("prompt_eval_count", "tokens_evaluated"),
+            completion: names("eval_count", "tokens_predicted"),
+            cached: cached.max(),
+            ..Counts::default()
+        };
+        let stop = entries.iter().rev().find_map(|(key, value)| match value {
+            Self::Literal(word) if key == "stop" => Some(word.as_str()),
+            _ => None,
+        });
+        match stop {
+            Some("false") => {}
+            Some("true") => {
+                let Some(told) = counts.told() else { return };
+                let (prompt, cached, completion) = &mut found.finished;
+                *prompt += told.prompt().unwrap_or(0);
+                *cached += told.cached();
+                *completion += told.completion.unwrap_or(0);
+                let sum = Counts {
+                    prompt: Some(*prompt),
+                    cached: Some(*cached),
+                    completion: Some(*completion),
+                    ..Counts::default()
+                };
+                Self::told(sum, found);
+            }
+            _ => Self::told(counts, found),
         }
     }
 
@@ -310,6 +353,11 @@ fn key() -> impl Strategy<Value = String> {
         "prompt_cache_hit_tokens",
         "prompt_eval_count",
         "eval_count",
+        "tokens_evaluated",
+        "tokens_predicted",
+        "timings",
+        "cache_n",
+        "stop",
         "input",
         "id",
         "type",
@@ -383,5 +431,6 @@ pub(super) fn document() -> impl Strategy<Value = Tree> {
         1 => (key(), wild()).prop_map(|entry| vec![entry]),
     ];
     let object = prop::collection::vec(entries, 0..6).prop_map(|all| Tree::Object(all.concat()));
-    prop_oneof![9 => object, 1 => wild()]
+    let list = prop::collection::vec(object.clone(), 0..3).prop_map(Tree::Array);
+    prop_oneof![8 => object, 1 => list, 1 => wild()]
 }

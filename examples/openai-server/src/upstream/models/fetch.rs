@@ -44,7 +44,7 @@ pub(in super::super) async fn fetch(server: &Server) -> Result<Listing, NoList> 
 }
 
 async fn ask(server: &Server) -> Result<Listing, NoList> {
-    let engines = server.engines();
+    let engines = server.settings.engines();
     if engines.contains(&Engine::Ollama)
         && let Some(list) = get(server, "/api/tags").await?
         && let Some(tags) = list.get("models").and_then(Value::as_array)

@@ -12,46 +12,46 @@ use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
 use http::{Method, StatusCode, request::Parts};
-use localauth_tower::{CurrentUser, ResolveModel as _};
+use localauth_core::policy::Rule;
+use localauth_tower::{CurrentUser, Inspected};
 
 use self::{
     handshake::{admit, check_origin, path, query, speak},
-    pass::{Counted, pass},
+    pass::{Watched, pass},
 };
 use super::{
-    Upstreams,
+    Inner,
     choose::Asked,
     failure::Failure,
     forward::{Ask, finish},
     headers,
     lent::Loan,
-    server::{Server, Via},
+    server::Via,
 };
 
 /// Where sockets are opened.
 pub(super) const PATH: &str = "/v1/realtime";
-/// Who may.
-pub(super) const FEATURE: &str = "realtime";
-/// Opens one.
-pub(super) async fn open(by: &Upstreams, mut head: Parts) -> Result<Response, Failure> {
-    let inner = &by.0;
+
+/// Opens one, as `rule` allows.
+pub(super) async fn open(inner: &Inner, rule: &Arc<Rule>, mut head: Parts) -> Result<Response, Failure> {
     let ours = admit(&mut head)?;
     let user = head.extensions.get::<CurrentUser>().cloned();
     let seen = inner.seen(&head);
     check_origin(&head.headers, &seen)?;
-    let (named, intent) = query(head.uri.query().unwrap_or_default())?;
-    let model = by.resolve(&named).map_or(named, |exact| exact.to_string());
+    // To the letter: an address is not rewritten, so there are no other names for a model in it.
+    let (model, intent) = query(head.uri.query().unwrap_or_default())?;
+    if head
+        .extensions
+        .get::<Inspected>()
+        .is_some_and(|asked| asked.model() != Some(&model))
+    {
+        return Err(Failure::Ambiguous("the query names the model in two ways"));
+    }
     if let Some(user) = &user {
+        // The walk has judged it. That nobody takes that part of it away, it is judged here too.
         user.require_model(&model).map_err(Failure::Denied)?;
     }
-    let speaks = |server: &&Arc<Server>| server.speaks_openai();
-    let servers = inner.servers.iter().filter(speaks).cloned().collect();
-    let servers = inner.servers_among(servers, Asked::Model(model.clone())).await?;
-
-    let counted = match (&inner.auth, user) {
-        (Some(auth), Some(user)) => Some(Counted::hold(auth, user, &model).await?),
-        _ => None,
-    };
+    let servers = inner.servers_for(rule, Asked::Model(model.clone())).await?;
     let mut sent = headers::asked(&head.headers, &seen, None);
     sent.extend(headers::of_socket(&head.headers));
     speak(&mut sent);
@@ -72,7 +72,12 @@ pub(super) async fn open(by: &Upstreams, mut head: Parts) -> Result<Response, Fa
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = headers::of_socket(answer.headers());
     let closing = inner.closing.subscribe();
-    let watched = counted.map(|counted| counted.begin(&model));
+    let watched = inner.auth.clone().zip(user).map(|(auth, user)| Watched {
+        auth,
+        identity: Arc::clone(user.identity()),
+        rule: Arc::clone(user.rule().unwrap_or(rule)),
+        model,
+    });
     let idle = server.idle_timeout;
     tokio::spawn(async move {
         if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {

@@ -1,4 +1,4 @@
-//! A socket that is open: what it counts as, and how long it lasts.
+//! A socket that is open, and how long it lasts.
 
 use std::{
     io,
@@ -10,8 +10,7 @@ use std::{
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use localauth_core::{Allowance, Auth, Denial, Identity, Source, TokenAsk, UsageEvent};
-use localauth_tower::CurrentUser;
+use localauth_core::{Auth, Denial, Identity, policy::Rule};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
     sync::watch,
@@ -19,81 +18,14 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{super::failure::Failure, FEATURE, PATH};
-
 /// How often it is looked whether the credential is still good.
 const TICK: Duration = Duration::from_secs(1);
-/// A request that counts once its socket is open. Dropped before, it does not.
-pub(super) struct Counted {
-    auth: Auth,
-    user: CurrentUser,
-    allowance: Option<Allowance>,
-    has_begun: bool,
-}
-
-impl Counted {
-    pub(super) async fn hold(auth: &Auth, user: CurrentUser, model: &str) -> Result<Self, Failure> {
-        let held = auth.reserve(user.identity(), model, TokenAsk::default()).wait().await;
-        let allowance = held.map_err(|refusal| Failure::Limited(refusal.denial, refusal.retry_after))?;
-        Ok(Self {
-            auth: auth.clone(),
-            user,
-            allowance,
-            has_begun: false,
-        })
-    }
-
-    pub(super) fn begin(mut self, model: &str) -> Watched {
-        self.has_begun = true;
-        if let Some(allowance) = &self.allowance {
-            allowance.commit();
-        }
-        let key = match self.user.source() {
-            Source::ApiKey { id, name, .. } => Some((*id, name.to_string())),
-            _ => None,
-        };
-        // Now, and not at its end: it counts, however that comes.
-        self.auth.record_usage(UsageEvent {
-            request_id: self.auth.new_request_id(),
-            at: self.auth.now(),
-            user_id: self.user.user_id(),
-            user_name: self.user.name().to_owned(),
-            key,
-            source: self.user.usage_source(),
-            model: model.to_owned(),
-            endpoint: PATH.to_owned(),
-            prompt_tokens: 0,
-            cached_tokens: 0,
-            completion_tokens: 0,
-            cost_micros: 0,
-            // What was said within it nobody counted.
-            estimated: true,
-        });
-        Watched {
-            identity: Arc::clone(self.user.identity()),
-            model: model.to_owned(),
-            counted: self,
-        }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        if let Some(allowance) = &self.allowance {
-            if self.has_begun {
-                allowance.settle(0, 0, 0);
-            } else {
-                allowance.release();
-            }
-        }
-    }
-}
-
 /// Who has a socket, for as long as they may.
 pub(super) struct Watched {
-    identity: Arc<Identity>,
-    model: String,
-    counted: Counted,
+    pub(super) auth: Auth,
+    pub(super) identity: Arc<Identity>,
+    pub(super) rule: Arc<Rule>,
+    pub(super) model: String,
 }
 
 impl Watched {
@@ -102,13 +34,13 @@ impl Watched {
         loop {
             sleep(TICK).await;
             if self.identity.is_current() {
-                if let Err(denial) = self.identity.admit(self.counted.auth.now()) {
+                if let Err(denial) = self.identity.admit(self.auth.now()) {
                     return denial;
                 }
                 continue;
             }
-            let still = self.counted.auth.recheck(&self.identity).await.and_then(|identity| {
-                identity.require_feature(FEATURE)?;
+            let still = self.auth.recheck(&self.identity).await.and_then(|identity| {
+                self.rule.verify(Some(&identity))?;
                 identity.require_model(&self.model)?;
                 Ok(identity)
             });
