@@ -38,6 +38,7 @@ fn routes() -> Vec<(&'static str, Option<Asks>)> {
     let work = Asks::work(ModelIn::Body);
     vec![
         ("/v1/chat/completions", None),
+        ("/v1/completions", None),
         ("/v1/responses", Some(work.in_words_of(Dialect::OpenAi))),
         (
             "/api/chat",

@@ -13,18 +13,20 @@ pub(super) enum Field {
     MaxCompletionTokens,
     MaxOutputTokens,
     NPredict,
+    /// On routes that complete text: one prompt, or several.
+    Prompt,
     /// One more: Ollama's `options`, or `name` beside `model`; llama.cpp's `response_fields`.
     Extra,
     NumPredict,
 }
 
 /// How many [`Field`]s may stand at the top.
-pub(super) const FIELDS: usize = 11;
+pub(super) const FIELDS: usize = 12;
 
 /// How many there are.
 pub(super) const ALL_FIELDS: usize = FIELDS + 1;
 
-/// Their names, in their order, but for the one of [`Field::Extra`].
+/// Their names, in their order. Those without are not looked for everywhere: see [`Names`].
 const NAMES: [&str; ALL_FIELDS] = [
     "model",
     "stream",
@@ -37,32 +39,34 @@ const NAMES: [&str; ALL_FIELDS] = [
     "max_output_tokens",
     "n_predict",
     "",
+    "",
     "num_predict",
 ];
 
-/// The names that are looked for at the top of a body; `extra` is what [`Field::Extra`] is called there.
+/// The names that are looked for at the top of a body, in the order of the fields; an empty one is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Names([&'static str; FIELDS], usize);
+pub(super) struct Names([&'static str; FIELDS]);
 
 impl Names {
-    pub(super) const fn new(extra: Option<&'static str>) -> Self {
+    /// What is looked for everywhere.
+    pub(super) const fn common() -> Self {
         let mut names = [""; FIELDS];
         let mut place = 0;
         while place < FIELDS {
             names[place] = NAMES[place];
             place += 1;
         }
-        match extra {
-            Some(extra) => {
-                names[FIELDS - 1] = extra;
-                Self(names, FIELDS)
-            }
-            None => Self(names, FIELDS - 1),
-        }
+        Self(names)
     }
 
-    pub(super) fn as_slice(&self) -> &[&'static str] {
-        &self.0[..self.1]
+    /// The same, and `field` by this name.
+    pub(super) const fn with(mut self, field: Field, name: &'static str) -> Self {
+        self.0[field as usize] = name;
+        self
+    }
+
+    pub(super) const fn as_slice(&self) -> &[&'static str] {
+        &self.0
     }
 }
 
@@ -99,7 +103,7 @@ pub(super) enum Key {
 impl Key {
     /// What a `key` is that stands in the body as it is written here.
     pub(super) fn plain(key: &str, names: &[&str]) -> Self {
-        match names.iter().position(|&name| name == key) {
+        match names.iter().position(|&name| name == key && !key.is_empty()) {
             Some(place) => Self::Named(place),
             None if names.iter().any(|name| reads_as(key, name)) => Self::Unclear,
             None => Self::Other,
@@ -117,8 +121,12 @@ impl Key {
 }
 
 /// Whether any reader might take `key` for `name`, which is in lower-case ASCII: without regard to case, as Go and .NET
-/// read (for which `ſ` is an `s` and the Kelvin sign a `k`), or only up to a null character, as C does.
+/// read (for which `ſ` is an `s` and the Kelvin sign a `k`), or only up to a null character, as C does. Nothing reads as an
+/// empty one.
 pub(super) fn reads_as(key: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
     let key = key.split('\0').next().unwrap_or_default();
     // No character that folds to a letter has more than three bytes.
     (name.len()..=3 * name.len()).contains(&key.len()) && key.chars().map(fold).eq(name.chars())
@@ -150,9 +158,17 @@ mod tests {
         ] {
             assert_eq!(field.name(), name);
         }
-        let names = Names::new(Some("options"));
+        let names = Names::common().with(Field::Extra, "options");
         assert_eq!(names.as_slice()[Field::Extra as usize], "options");
-        assert_eq!(Names::new(None).as_slice(), &names.as_slice()[..Field::Extra as usize]);
+        assert_eq!(
+            Key::plain("options", names.as_slice()),
+            Key::Named(Field::Extra as usize)
+        );
+        // A name that is not looked for is no key's.
+        for key in ["", "\0", "\0x", "prompt"] {
+            assert_eq!(Key::plain(key, names.as_slice()), Key::Other, "{key:?}");
+            assert_eq!(Key::escaped(key, names.as_slice()), Key::Other, "{key:?}");
+        }
     }
 
     #[test]

@@ -162,7 +162,8 @@ impl Inspected {
         self.0.reads.route.bounds().iter().find_map(|field| tokens(*field))
     }
 
-    /// How many answers are to be written: the larger of `n` and `best_of`, or one.
+    /// How many answers are to be written: the largest of `n`, `best_of` and llama.cpp's `n_cmpl`, or one; and as many for
+    /// each of several prompts.
     pub fn n(&self) -> u32 {
         self.0.found.choices
     }

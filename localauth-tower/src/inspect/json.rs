@@ -38,6 +38,8 @@ pub(super) fn read(text: &str, reads: &Reads) -> Result<Found, Denial> {
             found.choices = found.choices.max(number);
         }
     }
+    // Each of several prompts gets as many answers.
+    found.choices = found.choices.saturating_mul(top.prompts.unwrap_or(1).max(1));
     let start = text.find('{').map_or(0, |brace| brace + 1);
     let mut layout = Layout::of_object(start, top.is_empty);
     let within = |field, names| match get(field) {
@@ -137,6 +139,8 @@ fn amount(value: &str) -> Result<Amount, Denial> {
 /// What an object has under some names, of which there are `N` at most.
 struct Object<'a, const N: usize> {
     values: [Option<&'a RawValue>; N],
+    /// How many prompts there are at the place of [`Field::Prompt`], which may be long and is read once.
+    prompts: Option<u32>,
     is_unclear: bool,
     is_empty: bool,
 }
@@ -176,14 +180,21 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut object = Object {
             values: [None; N],
+            prompts: None,
             is_unclear: false,
             is_empty: true,
         };
         while let Some(key) = map.next_key_seed(Spelled(self.0))? {
             object.is_empty = false;
+            if key == Key::Named(Field::Prompt as usize) && object.prompts.is_none() {
+                object.prompts = Some(map.next_value::<Prompts>()?.0);
+                continue;
+            }
             let slot = match key {
-                Key::Named(place) => object.values.get_mut(place).filter(|slot| slot.is_none()),
-                Key::Unclear | Key::Other => None,
+                Key::Named(place) if place != Field::Prompt as usize => {
+                    object.values.get_mut(place).filter(|slot| slot.is_none())
+                }
+                Key::Named(_) | Key::Unclear | Key::Other => None,
             };
             if let Some(slot) = slot {
                 *slot = Some(map.next_value()?);
@@ -224,12 +235,77 @@ impl<'de> Visitor<'de> for Spelled<'_> {
     }
 }
 
+/// How many prompts a value is: as many as a list has, but that a list with numbers in it is one, of tokens. Read to its
+/// end, as strictly as [`Skipped`].
+struct Prompts(u32);
+
+impl<'de> Deserialize<'de> for Prompts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PromptsVisitor)
+    }
+}
+
+struct PromptsVisitor;
+
+impl<'de> Visitor<'de> for PromptsVisitor {
+    type Value = Prompts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a prompt, or several")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Prompts, E> {
+        Ok(Prompts(1))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Prompts, A::Error> {
+        let (mut all, mut has_tokens) = (0_u32, false);
+        while let Some(Skipped { is_number }) = seq.next_element()? {
+            all = all.saturating_add(1);
+            has_tokens |= is_number;
+        }
+        Ok(Prompts(if has_tokens { 1 } else { all }))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Prompts, A::Error> {
+        while map.next_entry::<Skipped, Skipped>()?.is_some() {}
+        Ok(Prompts(1))
+    }
+}
+
 /// Any value, read to its end and forgotten. Unlike `IgnoredAny` it is as strict as a tree: depth, escapes and numbers.
-struct Skipped;
+struct Skipped {
+    is_number: bool,
+}
+
+impl Skipped {
+    const NUMBER: Self = Self { is_number: true };
+    const OTHER: Self = Self { is_number: false };
+}
 
 impl<'de> Deserialize<'de> for Skipped {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+        deserializer.deserialize_any(Self::OTHER)
     }
 }
 
@@ -245,15 +321,15 @@ impl<'de> Visitor<'de> for Skipped {
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
+        Ok(Self::NUMBER)
     }
 
     fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
+        Ok(Self::NUMBER)
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
+        Ok(Self::NUMBER)
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {

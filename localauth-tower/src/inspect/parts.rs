@@ -158,6 +158,10 @@ mod tests {
             "form-data; name=\"mod%65l\"",
             "form-data; name=\"mod\\el\"",
             "form-data;name=\"model\"",
+            "Form-Data; name=\"model\"",
+            "form-data; Name=\"model\"",
+            "form-data; name*=utf-8''model",
+            "form-data; name=\"x\"; filename=\"a\"; name=\"model\"",
             "attachment; name=\"model\"",
         ] {
             assert_eq!(

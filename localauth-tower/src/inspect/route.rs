@@ -43,10 +43,11 @@ pub(super) struct Reads {
 
 impl Reads {
     pub(super) fn of(path: &str, told: Told<'_>) -> Self {
-        const COMMON: Names = Names::new(None);
-        const OPTIONS: Names = Names::new(Some("options"));
-        const NAME: Names = Names::new(Some("name"));
-        const FIELDS: Names = Names::new(Some("response_fields"));
+        const COMMON: Names = Names::common();
+        const PROMPT: Names = COMMON.with(Field::Prompt, "prompt");
+        const OPTIONS: Names = COMMON.with(Field::Extra, "options");
+        const NAME: Names = COMMON.with(Field::Extra, "name");
+        const FIELDS: Names = PROMPT.with(Field::Extra, "response_fields");
         let dialect = told.asks.and_then(Asks::dialect);
         let route = Route::of(path, dialect);
         let takes_name = told.model_in() == ModelIn::BodyOrName;
@@ -54,6 +55,7 @@ impl Reads {
             names: match route {
                 Route::Ollama => OPTIONS,
                 Route::LlamaCpp => FIELDS,
+                Route::Completions => PROMPT,
                 _ if takes_name => NAME,
                 _ => COMMON,
             },

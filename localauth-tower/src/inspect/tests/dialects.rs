@@ -95,6 +95,8 @@ fn bounds_are_read_where_the_engine_reads_them() {
             .n(),
         9
     );
+    let prompts = r#"{"prompt":["a","b"],"n_cmpl":3}"#;
+    assert_eq!(judge_asks("/completion", LLAMA_CPP, prompts).unwrap().n(), 6);
     assert!(judge_asks("/completion", LLAMA_CPP, r#"{"response_fields":null}"#).is_ok());
     assert!(judge_asks(CHAT, WORK, r#"{"response_fields":["x"],"Response_Fields":1}"#).is_ok());
     // OpenAI's words to Ollama: the same zero.

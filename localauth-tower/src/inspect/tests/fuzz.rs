@@ -14,6 +14,8 @@ const WORDS: &[&str] = &[
     "\"n_cmpl\":2",
     "\"n_predict\":",
     "\"name\":",
+    "\"prompt\":[\"a\",",
+    "\"prompt\":",
     "\"options\":{\"num_predict\":-1}",
     "\"options\":{",
     "\"num_predict\":0",

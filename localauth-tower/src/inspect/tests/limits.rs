@@ -34,6 +34,51 @@ fn limits_are_read_where_the_route_reads_them() {
     assert_eq!((asked.n(), asked.body_bytes()), (1, 46));
 }
 
+/// A bound of ten tokens for each of a thousand prompts is one of ten thousand.
+#[test]
+fn each_of_several_prompts_is_answered() {
+    for (path, body, answers) in [
+        ("/v1/completions", r#"{"prompt":"a"}"#, 1),
+        ("/v1/completions", r#"{"prompt":["a","b","c"]}"#, 3),
+        ("/v1/completions", r#"{"prompt":[[1,2],[3]]}"#, 2),
+        ("/v1/completions", r#"{"prompt":["a","b"],"n":2}"#, 4),
+        ("/v1/completions", r#"{"n":2,"prompt":["a","b"],"best_of":3}"#, 6),
+        // Tokens, and what llama.cpp takes for one prompt too.
+        ("/v1/completions", r#"{"prompt":[1,2,3]}"#, 1),
+        ("/v1/completions", r#"{"prompt":[1,"a",3]}"#, 1),
+        ("/v1/completions", r#"{"prompt":[{"prompt_string":"a"},["b"]]}"#, 2),
+        ("/v1/completions", r#"{"prompt":{"a":["b","c"]}}"#, 1),
+        ("/v1/completions", r#"{"prompt":[]}"#, 1),
+        ("/v1/completions", r#"{"prompt":null}"#, 1),
+        ("/v1/completions", "{}", 1),
+        // Elsewhere it is something else.
+        (CHAT, r#"{"prompt":["a","b"],"Prompt":1}"#, 1),
+        ("/v1/images/generations", r#"{"prompt":["a","b"]}"#, 1),
+    ] {
+        assert_eq!(judge(path, body).unwrap().n(), answers, "{path} {body}");
+    }
+    for body in [
+        r#"{"prompt":"a","prompt":["a","b"]}"#,
+        r#"{"prompt":"a","Prompt":["a","b"]}"#,
+        r#"{"pr\u006fmpt":["a","b"]}"#,
+    ] {
+        assert_eq!(
+            judge("/v1/completions", body).unwrap_err(),
+            Denial::AmbiguousRequest,
+            "{body}"
+        );
+    }
+    assert_eq!(
+        judge("/v1/completions", r#"{"prompt":[1e999]}"#).unwrap_err(),
+        Denial::InvalidBody
+    );
+    for depth in 120..135 {
+        let body = format!(r#"{{"prompt":{}1{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let tree = serde_json::from_str::<serde_json::Value>(&body).is_ok();
+        assert_eq!(judge("/v1/completions", body).is_ok(), tree, "{depth}");
+    }
+}
+
 #[test]
 fn limits_that_can_be_read_in_two_ways_are_refused() {
     for body in [
