@@ -185,11 +185,20 @@ async fn one_without_a_list_is_asked_for_whatever_it_is() {
 
 #[tokio::test]
 async fn a_single_model_is_the_one_that_is_meant() {
-    let engine = Engine::serving(&["secret"], ok).await;
+    // `default` is another word for it, whoever lists it.
+    let engine = Engine::serving(&["default", "secret"], ok).await;
     let guard = Guard::before(&[&engine], &[]).await;
-    let nameless = r#"{"messages":[]}"#;
-    assert_eq!(guard.chat(&guard.user, nameless).await.status, 200);
-    assert_eq!(guard.chat(&guard.narrow, nameless).await.code(), "model_not_allowed");
+    for nameless in [r#"{"messages":[]}"#, r#"{"messages":[],"model":"default"}"#] {
+        assert_eq!(guard.chat(&guard.user, nameless).await.status, 200);
+        assert_eq!(
+            engine.take()[0].json()["model"],
+            "secret",
+            "what is counted is what is asked for"
+        );
+        assert_eq!(guard.chat(&guard.narrow, nameless).await.code(), "model_not_allowed");
+    }
+    let list = guard.ask(&guard.user, "GET", "/v1/models", None).await.json();
+    assert_eq!(ids(&list), ["secret"]);
     let filter = localauth_core::UsageFilter::of_user(guard.user_id);
     let report = guard
         .auth

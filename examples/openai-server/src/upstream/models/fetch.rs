@@ -89,8 +89,9 @@ fn known(list: &[Value], field: &str, is_lenient: bool, entry: impl Fn(&Map<Stri
     let models = list.iter().filter_map(|model| {
         let model = model.as_object()?;
         let name = model.get(field)?.as_str()?;
-        // No request can name another one.
-        let is_name = !name.is_empty() && !name.contains(char::is_control);
+        // No request can name another one. `default` is a word for one of the others (mistral.rs lists it): under that
+        // name it would be held against no limit and no list of theirs.
+        let is_name = !name.is_empty() && !name.contains(char::is_control) && name != "default";
         is_name.then(|| (Arc::from(name), entry(model)))
     });
     Listing::Known(Known {
