@@ -16,8 +16,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// A circuit breaker: after some failures in a row nobody is sent to that upstream for a while, then one for a trial.
 ///
-/// A failure is a connection that cannot be made, or that breaks before an answer begins. What an upstream answers,
-/// however bad, shows that it is there; one that is slow is not away.
+/// A failure is a connection that cannot be made. One that breaks shows that somebody is there, and may be the doing of
+/// whoever asked: nobody is to shut others out by requests that an upstream breaks on.
 #[derive(Debug, Default)]
 pub(super) struct Breaker(Mutex<State>);
 

@@ -189,7 +189,7 @@ impl Server {
             Err(error) => {
                 let why = Self::judge(&error);
                 debug!(upstream = %self.origin(), ?why, cause = ?causes(&error).last().map(ToString::to_string), "no answer");
-                if !matches!(why, NoAnswer::BodyTooLarge | NoAnswer::BodyBroken) {
+                if matches!(why, NoAnswer::NotConnected | NoAnswer::NotConnectedInTime) {
                     self.breaker.failed(Instant::now());
                 }
                 Err(why)
