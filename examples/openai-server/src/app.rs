@@ -32,6 +32,7 @@ use crate::{
         errors::{shutting_down, unknown_route},
     },
     settings::{ErrorCode, Settings},
+    upstream::Upstreams,
 };
 
 /// Who may ask for what.
@@ -60,6 +61,8 @@ pub struct Model {
     pub keeps_owners: bool,
     /// The engines that answer, whose packs say which routes there are; none where the model is our own.
     pub engines: Vec<Engine>,
+    /// The servers that this one stands in front of, if it does.
+    pub upstreams: Option<Upstreams>,
 }
 
 impl std::fmt::Debug for Model {
@@ -83,12 +86,16 @@ pub fn compose(
     model: Model,
 ) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
+    let upstreams = model.upstreams.clone();
     let site = site(settings);
     let names = model.names.clone();
     let default = model.default.clone();
-    let model = Model {
-        routes: model.routes.fallback(move || async move { unknown_route(style) }),
-        ..model
+    let model = if upstreams.is_some() {
+        // They answer to every path, or say that it is unknown.
+        model
+    } else {
+        let routes = model.routes.fallback(move || async move { unknown_route(style) });
+        Model { routes, ..model }
     };
     let app = match &doors {
         Doors::Accounts(auth, providers) => {
@@ -117,13 +124,15 @@ pub fn compose(
     let every_answer = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id());
-    Ok(app.merge(health::router(readiness, auth)).layer(every_answer))
+    Ok(app
+        .merge(health::router(readiness, auth, upstreams))
+        .layer(every_answer))
 }
 
 /// What is left while the server stops: health, and for everything else the advice to come back.
 pub fn stopping(settings: &Settings, readiness: Readiness) -> Router {
     let style = settings.error_code;
-    health::router(readiness, None).fallback(move || async move { shutting_down(style) })
+    health::router(readiness, None, None).fallback(move || async move { shutting_down(style) })
 }
 
 /// The model's routes behind the walk: who, what kind of door, what it asks for, whether they may, whose turn, whether
@@ -139,6 +148,9 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
     if let Some(default) = model.default {
         inspect = inspect.default_model(default);
     }
+    if let Some(upstreams) = &model.upstreams {
+        inspect = inspect.resolve_models(Arc::new(upstreams.clone()));
+    }
     let mut limits = EnforceLimits::new(auth).default_completion(settings.limits.default_completion);
     if let Some(prompts) = model.prompts {
         limits = limits.count_prompts(prompts);
@@ -147,9 +159,11 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
     let mut routes = model
         .routes
         .layer(MeterUsage::new(auth))
-        .layer(limits.with_reject(errors))
-        // An answer whose client has gone is generated all the same, and counts.
-        .layer(from_fn(detach));
+        .layer(limits.with_reject(errors));
+    if model.upstreams.is_none() {
+        // An answer whose client has gone is generated all the same, and counts. An upstream is told that it may stop.
+        routes = routes.layer(from_fn(detach));
+    }
     if let Some(share) = fair_share(settings) {
         // Outside of that: a client that leaves while it waits leaves the queue.
         routes = routes.layer(share.with_reject(errors));

@@ -111,6 +111,27 @@ pub struct Serve {
     /// `demo`, a folder with safetensors, a GGUF file or a hub id. [default: demo]
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// Stand in front of other servers instead: their origins, separated by commas.
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
+    /// What they are: `openai`, `ollama`, `vllm` or `llama.cpp`. [default: OpenAI and Ollama]
+    #[arg(long, value_name = "ENGINE")]
+    upstream_engine: Option<String>,
+    /// A PEM file with the only certificates that vouch for them. [default: what the system trusts]
+    #[arg(long, value_name = "FILE")]
+    upstream_ca: Option<String>,
+    /// How long a connection to them may take. [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    upstream_connect_timeout: Option<String>,
+    /// How long an answer of theirs may take to begin. [default: 10m]
+    #[arg(long, value_name = "TIME")]
+    upstream_first_byte_timeout: Option<String>,
+    /// How long an answer of theirs may pause. [default: 5m]
+    #[arg(long, value_name = "TIME")]
+    upstream_idle_timeout: Option<String>,
+    /// How often they are asked for their models. [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    upstream_health_interval: Option<String>,
     /// Whether anybody is asked who they are. [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     auth: Option<String>,
@@ -249,6 +270,13 @@ impl Serve {
         given([
             ("--listen", &self.listen),
             ("--model", &self.model),
+            ("--upstream", &self.upstream),
+            ("--upstream-engine", &self.upstream_engine),
+            ("--upstream-ca", &self.upstream_ca),
+            ("--upstream-connect-timeout", &self.upstream_connect_timeout),
+            ("--upstream-first-byte-timeout", &self.upstream_first_byte_timeout),
+            ("--upstream-idle-timeout", &self.upstream_idle_timeout),
+            ("--upstream-health-interval", &self.upstream_health_interval),
             ("--auth", &self.auth),
             ("--base-url", &self.base_url),
             ("--admin-email", &self.admin_email),
@@ -348,6 +376,23 @@ mod tests {
     }
 
     #[test]
+    fn the_flags_of_an_upstream() {
+        let settings = settings(
+            "--upstream http://a:1,https://b --upstream-engine vllm --upstream-ca /ca.pem --upstream-connect-timeout 1s \
+             --upstream-first-byte-timeout 2s --upstream-idle-timeout 3s --upstream-health-interval 4s",
+        );
+        let upstream = settings.upstream.unwrap();
+        assert_eq!(upstream.servers.len(), 2);
+        let seconds = [
+            upstream.connect_timeout,
+            upstream.first_byte_timeout,
+            upstream.idle_timeout,
+            upstream.health_interval,
+        ];
+        assert_eq!(seconds.map(|time| time.as_secs()), [1, 2, 3, 4]);
+    }
+
+    #[test]
     fn commands_for_operators() {
         let cli = parse("user add a@b --admin --data-dir /a").unwrap();
         assert_eq!(cli.flags, [("--data-dir".to_owned(), "/a".to_owned())]);
@@ -395,6 +440,7 @@ mod tests {
             "--password",
             "--github-client-secret",
             "--oidc-client-secret",
+            "--upstream-key",
         ] {
             assert!(parse(&format!("{flag} x")).is_err(), "{flag}");
         }
@@ -402,8 +448,8 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_yet_is_refused_by_name() {
-        let cli = parse("serve --upstream http://x").unwrap();
+        let cli = parse("serve --redis-url redis://x").unwrap();
         let error = Settings::new(cli.flags, []).unwrap_err().to_string();
-        assert!(error.starts_with("--upstream is not available"), "{error}");
+        assert!(error.starts_with("--redis-url is not available"), "{error}");
     }
 }

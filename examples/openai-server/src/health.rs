@@ -10,6 +10,8 @@ use http::StatusCode;
 use localauth_core::Auth;
 use serde_json::json;
 
+use crate::upstream::Upstreams;
+
 /// Whether the server wants requests. Clones share one answer.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<AtomicBool>);
@@ -27,8 +29,9 @@ impl Readiness {
 }
 
 /// `GET /healthz`, and `GET /readyz`, which asks the store too where there is one, and says how much usage waits for it
-/// and how much is lost.
-pub fn router(readiness: Readiness, auth: Option<Auth>) -> Router {
+/// and how much is lost; and how many of the servers that this one stands in front of can be reached. That none can does
+/// not make it unready: accounts work without them, and a server less in the rotation mends nothing.
+pub fn router(readiness: Readiness, auth: Option<Auth>, upstreams: Option<Upstreams>) -> Router {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
@@ -39,10 +42,12 @@ pub fn router(readiness: Readiness, auth: Option<Auth>) -> Router {
             });
             (StatusCode::METHOD_NOT_ALLOWED, Json(json!({ "error": error })))
         })
-        .with_state((readiness, auth))
+        .with_state((readiness, auth, upstreams))
 }
 
-async fn ready(State((readiness, auth)): State<(Readiness, Option<Auth>)>) -> impl IntoResponse {
+type Asked = (Readiness, Option<Auth>, Option<Upstreams>);
+
+async fn ready(State((readiness, auth, upstreams)): State<Asked>) -> impl IntoResponse {
     let queue = auth.as_ref().map(Auth::usage_queue);
     let problem = match auth {
         _ if !readiness.get() => Some("not ready"),
@@ -57,6 +62,9 @@ async fn ready(State((readiness, auth)): State<(Readiness, Option<Auth>)>) -> im
     if let Some(queue) = queue {
         body["usage"] = json!({ "waiting": queue.waiting, "unrecorded": queue.unrecorded + queue.broken });
     }
+    if let Some(health) = upstreams.as_ref().map(Upstreams::health) {
+        body["upstreams"] = json!({ "configured": health.configured, "reachable": health.reachable });
+    }
     (status, Json(body))
 }
 
@@ -70,7 +78,7 @@ mod tests {
 
     async fn status(readiness: &Readiness, auth: Option<&Auth>, path: &str) -> StatusCode {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let router = router(readiness.clone(), auth.cloned());
+        let router = router(readiness.clone(), auth.cloned(), None);
         router.oneshot(request).await.unwrap().status()
     }
 
@@ -93,7 +101,7 @@ mod tests {
         readiness.set(true);
         let body = async |auth: Option<Auth>| {
             let request = Request::get("/readyz").body(Body::empty()).unwrap();
-            let answer = router(readiness.clone(), auth).oneshot(request).await.unwrap();
+            let answer = router(readiness.clone(), auth, None).oneshot(request).await.unwrap();
             let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
             serde_json::from_slice::<serde_json::Value>(&body).unwrap()
         };
@@ -105,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn another_method_is_told_so() {
         let request = Request::post("/healthz").body(Body::empty()).unwrap();
-        let answer = router(Readiness::default(), None).oneshot(request).await.unwrap();
+        let answer = router(Readiness::default(), None, None).oneshot(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(answer.headers()["content-type"], "application/json");
     }

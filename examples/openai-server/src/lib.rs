@@ -17,6 +17,7 @@ pub mod providers;
 pub mod routes_command;
 pub mod serve;
 pub mod settings;
+pub mod upstream;
 
 use std::process::ExitCode;
 

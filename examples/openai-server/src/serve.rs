@@ -18,6 +18,7 @@ use crate::{
     health::Readiness,
     providers,
     settings::Settings,
+    upstream::Upstreams,
 };
 
 /// Serves until a signal ends it.
@@ -94,8 +95,27 @@ async fn doors(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Re
     })
 }
 
-#[cfg(feature = "mistralrs")]
 async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
+    let auth = match doors {
+        Doors::Accounts(auth, _) | Doors::SharedKeys(auth) => Some(auth),
+        Doors::Open => None,
+    };
+    let Some(upstream) = &settings.upstream else {
+        return own_model(settings, doors).await;
+    };
+    let upstreams = Upstreams::start(upstream, settings, auth).await?;
+    Ok(Model {
+        routes: upstreams.routes(),
+        names: upstreams.models(),
+        keeps_owners: true,
+        engines: upstream.engines(),
+        upstreams: Some(upstreams),
+        ..Model::default()
+    })
+}
+
+#[cfg(feature = "mistralrs")]
+async fn own_model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
     use std::sync::Arc;
 
     use crate::model::{count::Tokenizer, load::load, routes::router, select::Selection};
@@ -114,13 +134,15 @@ async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
         default: Some(model.alias),
         prompts: Some(Arc::new(Tokenizer::new(model.runtime, stored))),
         keeps_owners: true,
+        upstreams: None,
         engines: Vec::new(),
     })
 }
 
 #[cfg(not(feature = "mistralrs"))]
-fn model(_settings: &Settings, _doors: &Doors) -> std::future::Ready<anyhow::Result<Model>> {
-    let reason = "this build has no model runtime: build it with the feature `mistralrs`";
+fn own_model(_settings: &Settings, _doors: &Doors) -> std::future::Ready<anyhow::Result<Model>> {
+    let reason = "this build has no model runtime: set LOCALAUTH_UPSTREAM to the server that it is to stand in front of, \
+                  or build it with the feature `mistralrs`";
     std::future::ready(Err(anyhow::anyhow!(reason)))
 }
 

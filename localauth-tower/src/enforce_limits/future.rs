@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use localauth_core::Decision;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -238,7 +238,8 @@ fn answered<B>(response: Response<B>, held: Option<Held>) -> Response<ResponseBo
     let mut response = response.map(reject::ResponseBody::inner);
     let held = held.and_then(|held| {
         headers::write(held.allowance.limits(), response.headers_mut());
-        if status.is_success() {
+        // A connection that becomes another one is what was asked for too.
+        if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             held.allowance.commit();
             Some(held)
         } else {

@@ -117,7 +117,9 @@ impl Judge {
 
     /// The model that a request without one is for.
     fn default(&self) -> Option<Model> {
-        let default = self.default_model.as_ref()?;
+        let Some(default) = &self.default_model else {
+            return self.names.as_ref()?.default_model().map(Model::Known);
+        };
         let exact = self.names.as_ref().and_then(|names| names.resolve(default));
         Some(Model::Known(exact.unwrap_or_else(|| Arc::clone(default))))
     }

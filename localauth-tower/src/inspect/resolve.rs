@@ -49,6 +49,12 @@ use std::sync::Arc;
 pub trait ResolveModel: Send + Sync {
     /// The one exact name of the model that `name` means, if it is another spelling or an alias of one that is known.
     fn resolve(&self, name: &str) -> Option<Arc<str>>;
+
+    /// The model that a request without one is for, where only one can be meant now. What
+    /// [`Inspect::default_model`](super::Inspect::default_model) says comes first.
+    fn default_model(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 /// What resolves names, in a judge that can be shown.
@@ -63,6 +69,10 @@ impl Names {
     /// A name with control characters is none, wherever it comes from: in a form it could be more than a name.
     pub(super) fn resolve(&self, name: &str) -> Option<Arc<str>> {
         self.0.resolve(name).filter(|exact| !exact.contains(char::is_control))
+    }
+
+    pub(super) fn default_model(&self) -> Option<Arc<str>> {
+        self.0.default_model().filter(|exact| !exact.contains(char::is_control))
     }
 }
 

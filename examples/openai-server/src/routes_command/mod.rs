@@ -33,7 +33,7 @@ pub struct Routes {
 /// When standard output is closed.
 pub fn routes(settings: &Settings, command: &Routes) -> anyhow::Result<()> {
     let rows = if command.engine.is_empty() {
-        rows::of_server()
+        rows::of_server(settings)
     } else {
         rows::of_engines(&command.engine)
     };

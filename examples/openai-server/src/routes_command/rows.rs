@@ -6,7 +6,7 @@ use localauth_core::policy::{
 };
 use serde::Serialize;
 
-use crate::app;
+use crate::{app, settings::Settings};
 
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,9 +88,12 @@ impl Row {
     }
 }
 
-/// What our server answers.
-pub(super) fn of_server() -> Vec<Row> {
-    let table = app::routes(&[], cfg!(feature = "mistralrs"));
+/// What our server answers with these settings.
+pub(super) fn of_server(settings: &Settings) -> Vec<Row> {
+    let table = match &settings.upstream {
+        Some(upstream) => app::routes(&upstream.engines(), true),
+        None => app::routes(&[], cfg!(feature = "mistralrs")),
+    };
     sorted(table.rules().iter().map(Row::of_rule).collect())
 }
 

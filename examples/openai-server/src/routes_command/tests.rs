@@ -71,7 +71,7 @@ fn packs_together_are_as_strict_as_each() {
 
 #[test]
 fn without_flags_it_is_what_the_server_answers() {
-    let rows = rows::of_server();
+    let rows = rows::of_server(&Settings::new([], []).unwrap());
     let text = text(&settings(), &command(&[]), &rows);
     assert_eq!(
         line(&text, "POST", "/v1/chat/completions").as_deref(),

@@ -35,6 +35,9 @@ pub enum SettingsError {
         /// Which one is not.
         missing: &'static str,
     },
+    /// Two settings of which only one can be.
+    #[error("{0} and {1} exclude each other: leave one of them out")]
+    Conflict(Origin, Origin),
     /// A value that is not what the setting wants.
     #[error("{origin} {problem}; {wanted}")]
     Malformed {

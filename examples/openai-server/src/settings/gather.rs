@@ -12,6 +12,9 @@ use super::{
     names::{self, Kind, NAMES, Name, PREFIX},
 };
 
+/// The key of the configuration file that has tables.
+const UPSTREAMS: &str = "upstreams";
+
 /// A value as somebody wrote it.
 pub(super) struct Given {
     pub(super) name: &'static Name,
@@ -21,7 +24,11 @@ pub(super) struct Given {
 
 /// Everything that was given, at most one value a setting.
 #[derive(Default)]
-pub(super) struct Gathered(BTreeMap<&'static str, Given>);
+pub(super) struct Gathered {
+    given: BTreeMap<&'static str, Given>,
+    /// The tables of upstreams, which only the configuration file can have.
+    upstreams: Option<(PathBuf, toml::Value)>,
+}
 
 impl Gathered {
     /// Takes the values of flags, of the environment where no flag has spoken, and of the configuration file where
@@ -33,10 +40,10 @@ impl Gathered {
         let mut gathered = Self::default();
         gathered.add_flags(flags)?;
         gathered.add_environment(environment)?;
-        if let Some(config) = gathered.0.remove("LOCALAUTH_CONFIG") {
+        if let Some(config) = gathered.given.remove("LOCALAUTH_CONFIG") {
             gathered.add_file(&config)?;
         }
-        match gathered.0.values().find(|given| given.name.kind == Kind::Later) {
+        match gathered.given.values().find(|given| given.name.kind == Kind::Later) {
             Some(given) => Err(SettingsError::NotAvailable(given.origin.clone())),
             None => Ok(gathered),
         }
@@ -44,22 +51,27 @@ impl Gathered {
 
     /// The value of a setting.
     pub(super) fn take(&mut self, variable: &'static str) -> Option<Given> {
-        self.0.remove(variable)
+        self.given.remove(variable)
+    }
+
+    /// The tables of upstreams, and the file they stand in.
+    pub(super) fn take_upstreams(&mut self) -> Option<(PathBuf, toml::Value)> {
+        self.upstreams.take()
     }
 
     /// Where the value of a setting that was given came from.
     pub(super) fn origin(&self, variable: &'static str) -> Option<&Origin> {
-        self.0.get(variable).map(|given| &given.origin)
+        self.given.get(variable).map(|given| &given.origin)
     }
 
     /// Whether a setting was given.
     pub(super) fn has(&self, variable: &'static str) -> bool {
-        self.0.contains_key(variable)
+        self.given.contains_key(variable)
     }
 
     /// Whether every value was taken. One that was not would have been ignored.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.given.is_empty() && self.upstreams.is_none()
     }
 
     fn add(&mut self, given: Given) -> Result<(), SettingsError> {
@@ -70,7 +82,7 @@ impl Gathered {
                 wanted: "give it a value, or leave it out to have the default",
             });
         }
-        self.0.entry(given.name.variable).or_insert(given);
+        self.given.entry(given.name.variable).or_insert(given);
         Ok(())
     }
 
@@ -139,6 +151,10 @@ impl Gathered {
             }
         })?;
         for (key, value) in table {
+            if key == UPSTREAMS {
+                self.upstreams = Some((file.clone(), value));
+                continue;
+            }
             let Some(name) = names::by_key(&key).filter(|name| name.variable != "LOCALAUTH_CONFIG") else {
                 return Err(SettingsError::UnknownKey {
                     nearest: names::nearest_key(&key),

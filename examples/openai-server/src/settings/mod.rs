@@ -8,6 +8,7 @@ mod gather;
 mod limits;
 mod names;
 mod providers;
+mod upstream;
 mod values;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use self::{
     error::{Origin, SettingsError},
     limits::{LedgerPlace, Limits},
     providers::{Github, GroupFeature, Groups, Oidc},
+    upstream::{UpstreamOrigin, UpstreamServer, UpstreamSettings},
 };
 use self::{
     gather::{Gathered, Given},
@@ -64,6 +66,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The model, as it was named.
     pub model: String,
+    /// The servers that this one stands in front of, instead of having a model of its own.
+    pub upstream: Option<UpstreamSettings>,
     /// What `code` in an error body is.
     pub error_code: ErrorCode,
     /// How long known credentials outlive an outage of the store.
@@ -141,7 +145,10 @@ impl Settings {
         for other in ["LOCALAUTH_QUEUE_WAITING", "LOCALAUTH_QUEUE_PATIENCE"] {
             given.needs(other, "LOCALAUTH_QUEUE_PLACES")?;
         }
+        // Looks whether a model is named too.
+        let upstream = upstream::upstream(&mut given)?;
         let settings = Self {
+            upstream,
             listen: given.or("LOCALAUTH_LISTEN", "127.0.0.1:8080", values::address)?,
             data_dir: given.or("LOCALAUTH_DATA_DIR", "./localauth-data", |text| Ok(PathBuf::from(text)))?,
             database_url: given.optional("LOCALAUTH_DATABASE_URL", database_url)?,

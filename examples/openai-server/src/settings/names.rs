@@ -57,8 +57,15 @@ pub(super) const NAMES: &[Name] = &[
     name("LOCALAUTH_DEFAULT_COMPLETION", Kind::Plain),
     name("LOCALAUTH_USAGE_RETENTION", Kind::Plain),
     name("LOCALAUTH_MODEL", Kind::Plain),
-    name("LOCALAUTH_UPSTREAM", Kind::Later),
-    name("LOCALAUTH_UPSTREAM_KEY", Kind::Later),
+    // Sensitive: somebody may write a password into the address, to be told that this is not the place.
+    name("LOCALAUTH_UPSTREAM", Kind::Sensitive),
+    name("LOCALAUTH_UPSTREAM_KEY", Kind::Secret),
+    name("LOCALAUTH_UPSTREAM_ENGINE", Kind::Plain),
+    name("LOCALAUTH_UPSTREAM_CA", Kind::Plain),
+    name("LOCALAUTH_UPSTREAM_CONNECT_TIMEOUT", Kind::Plain),
+    name("LOCALAUTH_UPSTREAM_FIRST_BYTE_TIMEOUT", Kind::Plain),
+    name("LOCALAUTH_UPSTREAM_IDLE_TIMEOUT", Kind::Plain),
+    name("LOCALAUTH_UPSTREAM_HEALTH_INTERVAL", Kind::Plain),
     name("LOCALAUTH_TLS_CERT", Kind::Later),
     name("LOCALAUTH_TLS_KEY", Kind::Later),
     name("LOCALAUTH_CLIENT_CA", Kind::Later),
@@ -131,6 +138,11 @@ pub(super) fn nearest_variable(variable: &str) -> String {
 /// The key that was probably meant.
 pub(super) fn nearest_key(key: &str) -> String {
     nearest(key, NAMES.iter().map(Name::key))
+}
+
+/// The one of some names that was probably meant.
+pub(super) fn nearest_of(given: &str, known: &[&str]) -> String {
+    nearest(given, known.iter().map(|name| (*name).to_owned()))
 }
 
 fn nearest(given: &str, known: impl Iterator<Item = String>) -> String {

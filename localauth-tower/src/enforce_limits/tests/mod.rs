@@ -351,3 +351,15 @@ async fn without_a_meter_requests_count_all_the_same() {
     assert_eq!(service.oneshot(request()).await.unwrap().status(), 429);
     assert_eq!(world.standing().await.2, 0);
 }
+
+/// A connection that becomes another one is the request that it was. It holds nothing afterwards: what passes on it nobody
+/// counts.
+#[tokio::test]
+async fn a_connection_that_becomes_another_counts_once() {
+    let mut world = World::with(per("1h").requests(1)).await;
+    world.status = StatusCode::SWITCHING_PROTOCOLS;
+    assert_eq!(world.ask("{}").await.status(), 101);
+    let (requests, _, held, _) = world.standing().await;
+    assert_eq!((requests, held), (1, 0));
+    assert_eq!(world.ask("{}").await.status(), 429);
+}

@@ -149,6 +149,42 @@ fn no_name_becomes_more_than_a_name() {
     assert_eq!(sent, r#"{"model":"\"},{\\"}"#);
 }
 
+/// Where only one model can be meant, who names none means it: it is judged, and written into what is handed on.
+#[test]
+fn the_only_model_is_the_one_that_is_meant() {
+    struct Only;
+    impl super::ResolveModel for Only {
+        fn resolve(&self, name: &str) -> Option<std::sync::Arc<str>> {
+            (name == "only").then(|| "only".into())
+        }
+
+        fn default_model(&self) -> Option<std::sync::Arc<str>> {
+            Some("only".into())
+        }
+    }
+    let judge = Judge {
+        names: Some(super::Names::new(std::sync::Arc::new(Only))),
+        default_model: None,
+        ..JUDGE.clone()
+    };
+    for (body, model, expected) in [
+        ("{}", "only", r#"{"model":"only"}"#),
+        (r#"{"model":"default"}"#, "only", r#"{"model":"only"}"#),
+        (r#"{"model":"other"}"#, "other", r#"{"model":"other"}"#),
+    ] {
+        let asked = judge_by(&judge, &Kind::Json, CHAT, WORK, body).unwrap();
+        assert_eq!(asked.model(), Some(model), "{body}");
+        assert_eq!(asked.send(Bytes::from(body)), expected);
+    }
+    // What the settings say comes first.
+    let fixed = Judge {
+        default_model: Some("demo".into()),
+        ..judge
+    };
+    let asked = judge_by(&fixed, &Kind::Json, CHAT, WORK, "{}").unwrap();
+    assert_eq!(asked.model(), Some("demo"));
+}
+
 #[test]
 fn the_older_name_is_the_model_too() {
     let show = |body: &str| sent(&Kind::Json, "/api/show", SHOW, body);

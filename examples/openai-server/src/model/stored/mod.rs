@@ -313,7 +313,7 @@ impl Stored {
 }
 
 /// What of a request cannot be, though its owner is known.
-pub(super) fn refuse_ownerless(fields: &Map<String, Value>) -> Result<(), &'static str> {
+pub(crate) fn refuse_ownerless(fields: &Map<String, Value>) -> Result<(), &'static str> {
     let given = |name: &str| {
         fields
             .get(name)

@@ -1,4 +1,5 @@
 mod providers;
+mod upstream;
 
 use std::fs;
 
@@ -195,8 +196,8 @@ fn what_is_wrong_is_said_in_one_line() {
 
     let flag = refusal(&[("--max-body", "many")], &[]);
     assert!(flag.starts_with("--max-body is `many`"), "{flag}");
-    let later = refusal(&[("--upstream", "http://x")], &[]);
-    assert!(later.starts_with("--upstream is not available"), "{later}");
+    let later = refusal(&[("--redis-url", "redis://x")], &[]);
+    assert!(later.starts_with("--redis-url is not available"), "{later}");
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn what_is_wrong_in_the_file_is_said_in_one_line() {
         ("[model]\nname = 'x'", "`model`", "of the type table"),
         ("secret = 'hunter2'", "`secret`", "at least 32 bytes"),
         ("a = 1\nsecret = 'hunter2' oops", "line 2", "is not TOML"),
-        ("upstream = 'http://x'", "`upstream`", "not available"),
+        ("redis_url = 'redis://x'", "`redis_url`", "not available"),
         ("api_keys = ['x', 1]", "`api_keys`", "of the type array"),
         ("config = 'other.toml'", "`config`", "is not a setting"),
         ("listen = 8080", "`listen`", "127.0.0.1:8080"),

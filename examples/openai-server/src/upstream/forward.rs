@@ -1,0 +1,261 @@
+//! Forwards one request: which upstream, and what becomes of its answer.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, HttpBody as _},
+    extract::{ConnectInfo, Request},
+    response::{IntoResponse as _, Response},
+};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
+use http_body_util::Limited;
+use hyper::body::Incoming;
+use localauth_core::policy::{Access, Rule};
+use localauth_tower::{CurrentUser, Inspected};
+use tokio::time::Instant;
+
+use super::{
+    Inner, Upstreams,
+    answer::{AfterEnd, Answer, Stream},
+    choose::Asked,
+    failure::Failure,
+    headers::{self, Forwarded},
+    lent::Loan,
+    models::{Language, Listing, Offer, shown},
+    server::{NoAnswer, Server, Via},
+    shape, socket, target,
+};
+
+/// Where an administrator uploads what a model is made of, however large.
+const BLOBS: &str = "/api/blobs/";
+
+/// The answer to a request that may pass.
+pub(super) async fn forward(by: &Upstreams, request: Request) -> Response {
+    let uri = request.uri().clone();
+    match answer(by, request).await {
+        Ok(response) => response,
+        Err(failure) => failure.answer(by.0.style, &uri),
+    }
+}
+
+async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
+    let inner = &by.0;
+    let (head, body) = request.into_parts();
+    let path = target::path(&head.uri)?;
+    target::check(&head, !body.is_end_stream())?;
+    // The walk has asked a table with these rules too; where there is no walk, this one says what is known at all.
+    let rule = inner
+        .table
+        .find(&head.method, path.path())
+        .ok_or(Failure::UnknownRoute)?;
+    if let Some(language) = list(rule) {
+        return inner.list(head.extensions.get::<CurrentUser>(), language);
+    }
+    if rule.pattern() == socket::PATH {
+        return socket::open(inner, rule, head).await;
+    }
+    if target::is_upgrade(&head.headers) {
+        return Err(Failure::Invalid("This route opens no socket."));
+    }
+    let servers = inner.servers_for(rule, Asked::of(&head)).await?;
+    let body = inner.bounded(rule, &head, body)?;
+    let sent = headers::asked(&head.headers, &inner.seen(&head), None);
+    let loan = Loan::new(body);
+    let ask = Ask {
+        method: &head.method,
+        path: &path,
+        headers: &sent,
+        via: Via::Any,
+    };
+    let (server, response) = ask.first_that_answers(&servers, &loan).await?;
+    let after = changes_models(rule).then(|| {
+        let servers = inner.servers.clone();
+        let look: AfterEnd = Box::new(move || servers.iter().for_each(|server| server.look.notify_one()));
+        look
+    });
+    finish(inner, &server, &head.uri, response, after).await
+}
+
+/// Whether a rule is for a list of models, which is made here.
+fn list(rule: &Rule) -> Option<Language> {
+    match (rule.method(), rule.pattern()) {
+        (&Method::GET, "/v1/models" | "/models") => Some(Language::OpenAi),
+        (&Method::GET, "/api/tags") => Some(Language::Ollama),
+        _ => None,
+    }
+}
+
+/// Whether there may be other models after it.
+fn changes_models(rule: &Rule) -> bool {
+    *rule.access() == Access::Admin && !matches!(*rule.method(), Method::GET | Method::HEAD)
+}
+
+/// A request, but for its body and for whom it is.
+pub(super) struct Ask<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a http::uri::PathAndQuery,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) via: Via,
+}
+
+impl Ask<'_> {
+    /// Asks one after the other, as long as nothing of the request was sent.
+    pub(super) async fn first_that_answers(
+        &self,
+        servers: &[Arc<Server>],
+        loan: &Loan,
+    ) -> Result<(Arc<Server>, http::Response<Incoming>), Failure> {
+        let mut failure = Failure::Unreachable;
+        for server in servers {
+            if !server.breaker.admits(Instant::now()) {
+                continue;
+            }
+            let uri = target::at(server.origin(), self.path.clone())?;
+            let mut headers = self.headers.clone();
+            if let Some(key) = &server.key {
+                headers.insert(header::AUTHORIZATION, key.clone());
+            }
+            let result = server.send(self.via, (self.method.clone(), uri, headers), loan).await;
+            if result.is_err() {
+                // So that it is known to be away, and found when it is back.
+                server.look.notify_one();
+            }
+            match result {
+                Ok(response) => return Ok((Arc::clone(server), response)),
+                Err(NoAnswer::NotConnected) => failure = Failure::Unreachable,
+                Err(NoAnswer::NotConnectedInTime) => failure = Failure::NotConnectedInTime,
+                Err(NoAnswer::Broken) => return Err(Failure::Broken),
+                Err(NoAnswer::TooSlow) => return Err(Failure::TooSlow),
+                Err(NoAnswer::BodyTooLarge) => return Err(Failure::BodyTooLarge),
+                Err(NoAnswer::BodyBroken) => return Err(Failure::Invalid("The request body broke off.")),
+            }
+            if !loan.is_back() {
+                break;
+            }
+        }
+        Err(failure)
+    }
+}
+
+/// What a client gets of an answer.
+pub(super) async fn finish(
+    inner: &Inner,
+    server: &Server,
+    asked: &Uri,
+    response: http::Response<Incoming>,
+    after: Option<AfterEnd>,
+) -> Result<Response, Failure> {
+    let status = response.status();
+    match status {
+        // Ours is not what the client has to mend.
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => return Err(Failure::KeyRefused),
+        _ if status.is_informational() => return Err(Failure::Odd),
+        StatusCode::NOT_MODIFIED => {}
+        _ if status.is_redirection() => {
+            let there = target::redirect(server.origin(), response.headers()).ok_or(Failure::Odd)?;
+            let there = HeaderValue::from_str(there.as_str()).map_err(|_| Failure::Odd)?;
+            return Ok((status, [(header::LOCATION, there)]).into_response());
+        }
+        _ if status.is_client_error() || status.is_server_error() => {
+            return Ok(shape::retell(response, inner.style).await);
+        }
+        _ => {}
+    }
+    let (theirs, body) = response.into_parts();
+    let stream = Stream::of(asked.path(), &theirs.headers);
+    let mut headers = headers::answered(&theirs.headers);
+    if stream.is_some() {
+        // It may end with a word of ours.
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    let body = Answer::new(body, server.idle_timeout, stream).then(after);
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+impl Inner {
+    fn list(&self, user: Option<&CurrentUser>, language: Language) -> Result<Response, Failure> {
+        let listings: Vec<_> = self.servers.iter().map(|server| server.listing.load_full()).collect();
+        if listings.iter().all(|listing| matches!(**listing, Listing::Unknown)) {
+            return Err(Failure::Unreachable);
+        }
+        let mut offers = Vec::new();
+        for (server, listing) in self.servers.iter().zip(&listings) {
+            let known = listing.known();
+            for (name, entry) in known.iter().flat_map(|known| &known.models) {
+                offers.push((
+                    Offer {
+                        name: name.as_ref(),
+                        entry,
+                    },
+                    &**name,
+                ));
+            }
+            for (alias, model) in &server.settings.aliases {
+                let found = known.and_then(|known| super::models::exact(known, model));
+                let entry = found.and_then(|found| known?.models.get_key_value(&*found));
+                if let Some((model, entry)) = entry {
+                    offers.push((Offer { name: alias, entry }, &**model));
+                }
+            }
+        }
+        Ok(shown(offers, user.map(|user| &**user.identity()), language))
+    }
+
+    /// A body that is as long as it may be. One that was looked into is so already.
+    fn bounded(&self, rule: &Rule, head: &Parts, body: Body) -> Result<Body, Failure> {
+        let is_upload = *rule.access() == Access::Admin && rule.pattern().starts_with(BLOBS);
+        if is_upload || head.extensions.get::<Inspected>().is_some() {
+            return Ok(body);
+        }
+        let announced = body.size_hint().lower();
+        if announced > self.max_body as u64 {
+            return Err(Failure::BodyTooLarge);
+        }
+        Ok(if body.size_hint().exact().is_some() {
+            body
+        } else {
+            Body::new(Limited::new(body, self.max_body))
+        })
+    }
+
+    /// How the client looks, and what it takes this server for.
+    pub(super) fn seen(&self, head: &Parts) -> Forwarded {
+        let peer = peer(&head.extensions);
+        let is_proxy = peer.is_some_and(|peer| self.proxies.contains(peer));
+        let last = |name: &str| {
+            let value = head.headers.get_all(name).iter().next_back().filter(|_| is_proxy)?;
+            value.to_str().ok()?.rsplit(',').next().map(str::trim)
+        };
+        let host = || {
+            let own = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+            own.or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
+        };
+        let (is_https, host) = match self.base_url.as_deref().and_then(|url| url.split_once("://")) {
+            Some((scheme, rest)) => (scheme.eq_ignore_ascii_case("https"), rest.split('/').next()),
+            None => (
+                last("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
+                last("x-forwarded-host").or_else(host),
+            ),
+        };
+        // Where a proxy says what nobody can read, nobody knows who it is; the proxy it was not.
+        let user = head.extensions.get::<CurrentUser>();
+        Forwarded {
+            address: user.map_or(peer, CurrentUser::address),
+            is_https,
+            host: host.and_then(|host| {
+                let authority: http::uri::Authority = host.parse().ok()?;
+                HeaderValue::from_str(authority.as_str())
+                    .ok()
+                    .filter(|_| !authority.as_str().contains('@'))
+            }),
+        }
+    }
+}
+
+fn peer(extensions: &Extensions) -> Option<std::net::IpAddr> {
+    let info = extensions.get::<ConnectInfo<std::net::SocketAddr>>()?;
+    Some(info.0.ip().to_canonical())
+}
