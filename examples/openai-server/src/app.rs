@@ -10,7 +10,7 @@ use axum::{
 use http::Method;
 use localauth_core::{
     Auth, FairQueue,
-    policy::{RouteTable, RouteTableError, openai_routes, owned_responses},
+    policy::{RouteTable, RouteTableBuilder, RouteTableError, openai_routes, owned_responses},
 };
 use localauth_tower::{
     ContractErrors, CountPrompt, EnforceLimits, FairShare, Inspect, MeterUsage, Proxies, RequireAuth, RequireModel,
@@ -23,11 +23,16 @@ use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::{
+    body_memory::{BodyMemory, Budget},
+    connections::Counts,
     health::{self, Readiness},
+    metrics::{Metrics, Sources, UpstreamMetrics},
     model::{
         detach::detach,
         errors::{shutting_down, unknown_route},
     },
+    observe::{Observe, with_sane_id},
+    security_headers::secure,
     settings::{ErrorCode, Settings},
 };
 
@@ -40,6 +45,16 @@ pub enum Doors {
     SharedKeys(Auth),
     /// No layer is installed at all.
     Open,
+}
+
+impl Doors {
+    /// Who knows who somebody is.
+    pub const fn auth(&self) -> Option<&Auth> {
+        match self {
+            Self::Accounts(auth, _) | Self::SharedKeys(auth) => Some(auth),
+            Self::Open => None,
+        }
+    }
 }
 
 /// What answers behind the doors.
@@ -55,6 +70,8 @@ pub struct Model {
     pub prompts: Option<Arc<dyn CountPrompt>>,
     /// Whether its routes hold each stored response to its owner.
     pub keeps_owners: bool,
+    /// The servers behind it, where it is none of its own: for metrics.
+    pub upstreams: Option<Arc<UpstreamMetrics>>,
 }
 
 impl std::fmt::Debug for Model {
@@ -77,6 +94,21 @@ pub fn compose(
     readiness: Readiness,
     model: Model,
 ) -> Result<Router, RouteTableError> {
+    compose_counted(settings, doors, readiness, model, Arc::default())
+}
+
+/// The same, with the counts of its connections among what is measured.
+///
+/// # Errors
+///
+/// As [`compose`].
+pub fn compose_counted(
+    settings: &Settings,
+    doors: Doors,
+    readiness: Readiness,
+    model: Model,
+    connections: Arc<Counts>,
+) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
     let keeps_owners = model.keeps_owners;
     let site = site(settings);
@@ -86,9 +118,17 @@ pub fn compose(
         routes: model.routes.fallback(move || async move { unknown_route(style) }),
         ..model
     };
+    let rules = rules(&doors, keeps_owners);
+    let metrics = Metrics::new(Sources {
+        rules: rules.rules(),
+        auth: doors.auth(),
+        connections,
+        upstreams: model.upstreams.clone(),
+    });
+    let model = with_metrics(model, &doors, &metrics);
     let app = match &doors {
         Doors::Accounts(auth, providers) => {
-            let table = Arc::new(table(auth, keeps_owners)?);
+            let table = Arc::new(table(keeps_owners).build(auth.features())?);
             let mut api = ApiBuilder::new(auth)
                 .site(site.clone())
                 .models(names)
@@ -100,7 +140,7 @@ pub fn compose(
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
         Doors::SharedKeys(auth) => {
-            let table = Arc::new(table(auth, keeps_owners)?);
+            let table = Arc::new(table(keeps_owners).build(auth.features())?);
             let api = ApiBuilder::new(auth).site(site.clone()).without_accounts();
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
@@ -111,15 +151,20 @@ pub fn compose(
         Doors::SharedKeys(_) | Doors::Open => None,
     };
     let every_answer = ServiceBuilder::new()
+        .map_response(secure(settings.tls.is_some()))
+        .map_request(with_sane_id)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(PropagateRequestIdLayer::x_request_id());
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(Observe::new(Arc::clone(metrics.requests())));
     Ok(app.merge(health::router(readiness, auth)).layer(every_answer))
 }
 
 /// What is left while the server stops: health, and for everything else the advice to come back.
 pub fn stopping(settings: &Settings, readiness: Readiness) -> Router {
     let style = settings.error_code;
-    health::router(readiness, None).fallback(move || async move { shutting_down(style) })
+    health::router(readiness, None)
+        .fallback(move || async move { shutting_down(style) })
+        .layer(ServiceBuilder::new().map_response(secure(settings.tls.is_some())))
 }
 
 /// The model's routes behind the walk: who, what kind of door, what it asks for, whether they may, whose turn, whether
@@ -153,6 +198,10 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
     routes
         .layer(RequireModel::new().with_reject(errors))
         .layer(inspect.with_reject(errors))
+        .layer(BodyMemory::new(
+            Budget::new(settings.bounds.body_memory, settings.max_body),
+            settings.error_code,
+        ))
         .layer(RoutePolicy::new(table).with_reject(errors))
         .layer(from_fn_with_state(
             Renewal::new(auth).site(site.clone()),
@@ -179,12 +228,35 @@ fn fair_share(settings: &Settings) -> Option<FairShare> {
 }
 
 /// Which door is for whom.
-fn table(auth: &Auth, keeps_owners: bool) -> Result<RouteTable, RouteTableError> {
-    let mut table = openai_routes(RouteTable::builder()).admin(Method::GET, "/metrics");
-    if keeps_owners {
-        table = owned_responses(table);
+fn table(keeps_owners: bool) -> RouteTableBuilder {
+    let table = openai_routes(RouteTable::builder()).admin(Method::GET, "/metrics");
+    if keeps_owners { owned_responses(table) } else { table }
+}
+
+/// Every rule that a request can meet: those of the API, and those of the model.
+fn rules(doors: &Doors, keeps_owners: bool) -> RouteTableBuilder {
+    let api = api::routes(RouteTable::builder());
+    let rules = match doors {
+        Doors::Accounts(_, providers) => providers.routes(api),
+        Doors::SharedKeys(_) => api,
+        Doors::Open => return RouteTable::builder(),
+    };
+    table(keeps_owners).rules().iter().fold(rules, |rules, rule| {
+        rules.route(rule.method().clone(), rule.pattern().to_owned(), rule.access().clone())
+    })
+}
+
+/// The model with what `/metrics` answers, which the route table keeps for administrators. Where nobody is asked who they
+/// are, nobody is one: then it is not there.
+fn with_metrics(model: Model, doors: &Doors, metrics: &Metrics) -> Model {
+    if doors.auth().is_none() {
+        return model;
     }
-    table.build(auth.features())
+    let metrics = metrics.clone();
+    let routes = model
+        .routes
+        .route("/metrics", get(move || std::future::ready(metrics.answer())));
+    Model { routes, ..model }
 }
 
 /// How the server looks from outside.

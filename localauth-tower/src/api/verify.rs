@@ -46,7 +46,7 @@ pub(crate) async fn verify(State(api): State<Api>, request: Request) -> Result<R
     );
     tell("x-auth-email", user.map(|user| user.email()).unwrap_or_default());
     tell("x-auth-role", user.map(|user| user.role().as_str()).unwrap_or_default());
-    tell("x-auth-key", &user.and_then(|user| key_of(user)).unwrap_or_default());
+    tell("x-auth-key", &user.and_then(key_of).unwrap_or_default());
     Ok(response)
 }
 
