@@ -45,7 +45,8 @@ pub fn start(filter: Option<&str>, format: LogFormat) -> Result<(), String> {
     Ok(())
 }
 
-fn subscriber<W>(filter: EnvFilter, format: LogFormat, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
+/// What events are written by.
+pub fn subscriber<W>(filter: EnvFilter, format: LogFormat, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {

@@ -107,7 +107,10 @@ async fn requests_that_are_taken_back_at_once_end_the_connection() {
     assert!(ended, "ten thousand were taken");
     let error = timeout(LONG, connection).await.unwrap().unwrap().unwrap_err();
     // The reason is lost when the client still writes while the server closes.
-    assert!(error.is_io() || error.reason() == Some(Reason::ENHANCE_YOUR_CALM), "{error}");
+    assert!(
+        error.is_io() || error.reason() == Some(Reason::ENHANCE_YOUR_CALM),
+        "{error}"
+    );
     // Others are served.
     assert!(server.ask(GET).await.starts_with("HTTP/1.1 200"));
 }
