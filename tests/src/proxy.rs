@@ -103,7 +103,10 @@ impl Proxy {
 
     /// Sends a request as it is written here, and reads to the end.
     pub async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> RawAnswer {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
+            self.address
+        );
         for (name, value) in headers {
             write!(head, "{name}: {value}\r\n").expect("text");
         }
@@ -138,7 +141,13 @@ fn nginx(folder: &TempDir, address: SocketAddr, snippet: &str) -> Command {
     let file = folder.path().join("nginx.conf");
     std::fs::write(&file, config).expect("a temporary file");
     let mut command = Command::new(program("LOCALAUTH_TEST_NGINX"));
-    command.arg("-e").arg("stderr").arg("-p").arg(folder.path()).arg("-c").arg(file);
+    command
+        .arg("-e")
+        .arg("stderr")
+        .arg("-p")
+        .arg(folder.path())
+        .arg("-c")
+        .arg(file);
     command
 }
 

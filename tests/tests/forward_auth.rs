@@ -80,7 +80,11 @@ impl World {
     }
 
     async fn key(&self, user: UserId, scope: KeyScope) -> String {
-        let key = self.auth.create_key(user, NewKey::named("k").scoped(scope)).await.unwrap();
+        let key = self
+            .auth
+            .create_key(user, NewKey::named("k").scoped(scope))
+            .await
+            .unwrap();
         format!("Bearer {}", key.plain.expose())
     }
 
@@ -109,16 +113,26 @@ async fn who_may_passes_and_who_may_not_does_not(kind: ProxyKind) {
     let answer = world.get("/v1/models?a=b%20c", &[("authorization", &bob)]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let seen = only(world.reached());
-    assert_eq!((&seen["method"], &seen["target"]), (&json!("GET"), &json!("/v1/models?a=b%20c")));
+    assert_eq!(
+        (&seen["method"], &seen["target"]),
+        (&json!("GET"), &json!("/v1/models?a=b%20c"))
+    );
     assert_eq!(seen["headers"]["x-auth-user"], world.bob.to_string());
     assert_eq!(seen["headers"]["x-auth-email"], "bob@example.org");
     assert_eq!(seen["headers"]["x-auth-role"], "user");
-    assert!(seen["headers"]["x-auth-key"].as_str().is_some_and(|key| !key.is_empty()));
+    assert!(
+        seen["headers"]["x-auth-key"]
+            .as_str()
+            .is_some_and(|key| !key.is_empty())
+    );
     // A credential of ours is nobody else's.
     assert_eq!(seen["headers"]["authorization"], Value::Null);
 
     let post = [("authorization", bob.as_str()), ("content-length", "0")];
-    assert_eq!(world.proxy.send("POST", "/v1/chat/completions", &post).await.status, 200);
+    assert_eq!(
+        world.proxy.send("POST", "/v1/chat/completions", &post).await.status,
+        200
+    );
     assert_eq!(only(world.reached())["method"], "POST");
 
     for (headers, method, target, status) in [
@@ -132,11 +146,21 @@ async fn who_may_passes_and_who_may_not_does_not(kind: ProxyKind) {
         let answer = world.proxy.send(method, target, headers).await;
         assert_eq!(answer.status, status, "{method} {target}: {answer:?}");
         if status == 401 {
-            assert!(answer.head.contains("www-authenticate: bearer realm=\"localauth\""), "{answer:?}");
+            assert!(
+                answer.head.contains("www-authenticate: bearer realm=\"localauth\""),
+                "{answer:?}"
+            );
         }
         assert_eq!(world.reached(), [] as [Value; 0], "{method} {target}");
     }
-    assert_eq!(world.proxy.send("POST", "/re_isq", &[("authorization", &ada), ("content-length", "0")]).await.status, 200);
+    assert_eq!(
+        world
+            .proxy
+            .send("POST", "/re_isq", &[("authorization", &ada), ("content-length", "0")])
+            .await
+            .status,
+        200
+    );
 }
 
 async fn nobody_says_who_they_are_themselves(kind: ProxyKind) {
@@ -166,7 +190,14 @@ async fn nobody_says_who_they_are_themselves(kind: ProxyKind) {
     // On a public route, where nobody is known.
     assert_eq!(world.get("/api/auth/status", &spoofed).await.status, 200);
     let seen = only(world.reached());
-    for name in ["x-auth-user", "x-auth-role", "x-auth-email", "x-auth-key", "x_auth_user", "x_auth_role"] {
+    for name in [
+        "x-auth-user",
+        "x-auth-role",
+        "x-auth-email",
+        "x-auth-key",
+        "x_auth_user",
+        "x_auth_role",
+    ] {
         let value = seen["headers"][name].as_str().unwrap_or_default();
         assert_eq!(value, "", "{name}");
     }
@@ -179,7 +210,11 @@ async fn nobody_says_who_they_are_themselves(kind: ProxyKind) {
     ] {
         let mut headers = forged.to_vec();
         headers.extend([("authorization", bob.as_str()), ("content-length", "0")]);
-        assert_eq!(world.proxy.send("POST", "/re_isq", &headers).await.status, 403, "{forged:?}");
+        assert_eq!(
+            world.proxy.send("POST", "/re_isq", &headers).await.status,
+            403,
+            "{forged:?}"
+        );
     }
     let bound = KeyScope {
         ips: Some(vec!["203.0.113.0/24".parse().unwrap()]),
@@ -200,7 +235,9 @@ async fn nobody_says_who_they_are_themselves(kind: ProxyKind) {
 async fn what_passes_is_what_was_judged(kind: ProxyKind) {
     let world = World::new(kind).await;
     let bob = world.key(world.bob, KeyScope::default()).await;
-    let table = openai_routes(RouteTable::builder()).build(world.auth.features()).unwrap();
+    let table = openai_routes(RouteTable::builder())
+        .build(world.auth.features())
+        .unwrap();
     let headers = [("authorization", bob.as_str()), ("content-length", "0")];
     for target in [
         "//re_isq",
@@ -250,7 +287,10 @@ async fn what_passes_is_what_was_judged(kind: ProxyKind) {
     for name in ["x-http-method-override", "X-HTTP-Method", "x-method-override"] {
         let mut headers = headers.to_vec();
         headers.push((name, "DELETE"));
-        assert_eq!(world.proxy.send("POST", "/v1/chat/completions", &headers).await.status, 200);
+        assert_eq!(
+            world.proxy.send("POST", "/v1/chat/completions", &headers).await.status,
+            200
+        );
         let seen = only(world.reached());
         assert_eq!(seen["headers"][name.to_lowercase()], Value::Null, "{name}");
     }
