@@ -103,10 +103,11 @@ impl Proxy {
 
     /// Sends a request as it is written here, and reads to the end.
     pub async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> RawAnswer {
-        let mut head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
-            self.address
-        );
+        // One who asks for another protocol names that too.
+        let is_upgrade = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+        let connection = if is_upgrade { "upgrade, close" } else { "close" };
+        let host = self.address;
+        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: {connection}\r\n");
         for (name, value) in headers {
             write!(head, "{name}: {value}\r\n").expect("text");
         }
@@ -154,7 +155,7 @@ fn nginx(folder: &TempDir, address: SocketAddr, snippet: &str) -> Command {
 fn caddy(folder: &TempDir, address: SocketAddr, snippet: &str) -> Command {
     let site = snippet.replace("ai.example.org {", &format!("http://{address} {{\n\tbind 127.0.0.1"));
     let file = folder.path().join("Caddyfile");
-    let config = format!("{{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}}\n{site}\n");
+    let config = format!("{{\n\tadmin off\n\tauto_https off\n}}\n{site}\n");
     std::fs::write(&file, config).expect("a temporary file");
     let mut command = Command::new(program("LOCALAUTH_TEST_CADDY"));
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
