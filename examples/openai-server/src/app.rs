@@ -70,8 +70,8 @@ pub struct Model {
     pub prompts: Option<Arc<dyn CountPrompt>>,
     /// Whether its routes hold each stored response to its owner.
     pub keeps_owners: bool,
-    /// The servers behind it, where it is none of its own: for metrics.
-    pub upstreams: Option<Arc<UpstreamMetrics>>,
+    /// How the servers behind it get along, where it has none of its own.
+    pub upstream_metrics: Option<Arc<UpstreamMetrics>>,
 }
 
 impl std::fmt::Debug for Model {
@@ -110,7 +110,6 @@ pub fn compose_counted(
     connections: Arc<Counts>,
 ) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
-    let keeps_owners = model.keeps_owners;
     let site = site(settings);
     let names = model.names.clone();
     let default = model.default.clone();
@@ -118,17 +117,17 @@ pub fn compose_counted(
         routes: model.routes.fallback(move || async move { unknown_route(style) }),
         ..model
     };
-    let rules = rules(&doors, keeps_owners);
+    let table = table(&model);
     let metrics = Metrics::new(Sources {
-        rules: rules.rules(),
+        rules: rules(&doors, &table).rules(),
         auth: doors.auth(),
         connections,
-        upstreams: model.upstreams.clone(),
+        upstreams: model.upstream_metrics.clone(),
     });
     let model = with_metrics(model, &doors, &metrics);
     let app = match &doors {
         Doors::Accounts(auth, providers) => {
-            let table = Arc::new(table(keeps_owners).build(auth.features())?);
+            let table = Arc::new(table.build(auth.features())?);
             let mut api = ApiBuilder::new(auth)
                 .site(site.clone())
                 .models(names)
@@ -140,7 +139,7 @@ pub fn compose_counted(
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
         Doors::SharedKeys(auth) => {
-            let table = Arc::new(table(keeps_owners).build(auth.features())?);
+            let table = Arc::new(table.build(auth.features())?);
             let api = ApiBuilder::new(auth).site(site.clone()).without_accounts();
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
@@ -228,20 +227,24 @@ fn fair_share(settings: &Settings) -> Option<FairShare> {
 }
 
 /// Which door is for whom.
-fn table(keeps_owners: bool) -> RouteTableBuilder {
+fn table(model: &Model) -> RouteTableBuilder {
     let table = openai_routes(RouteTable::builder()).admin(Method::GET, "/metrics");
-    if keeps_owners { owned_responses(table) } else { table }
+    if model.keeps_owners {
+        owned_responses(table)
+    } else {
+        table
+    }
 }
 
 /// Every rule that a request can meet: those of the API, and those of the model.
-fn rules(doors: &Doors, keeps_owners: bool) -> RouteTableBuilder {
+fn rules(doors: &Doors, table: &RouteTableBuilder) -> RouteTableBuilder {
     let api = api::routes(RouteTable::builder());
     let rules = match doors {
         Doors::Accounts(_, providers) => providers.routes(api),
         Doors::SharedKeys(_) => api,
         Doors::Open => return RouteTable::builder(),
     };
-    table(keeps_owners).rules().iter().fold(rules, |rules, rule| {
+    table.rules().iter().fold(rules, |rules, rule| {
         rules.route(rule.method().clone(), rule.pattern().to_owned(), rule.access().clone())
     })
 }

@@ -135,7 +135,7 @@ async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
         default: Some(model.alias),
         prompts: Some(Arc::new(Tokenizer::new(model.runtime))),
         keeps_owners: true,
-        upstreams: None,
+        upstream_metrics: None,
     })
 }
 
