@@ -51,7 +51,7 @@ impl Histogram {
         let buckets: Vec<(f64, u64)> = BOUNDS
             .iter()
             .map(|bound| seconds(*bound))
-            .chain([f64::MAX])
+            .chain([f64::INFINITY])
             .enumerate()
             .map(|(n, bound)| (bound, self.0.sum(n)))
             .collect();

@@ -16,6 +16,9 @@ async fn only_administrators_read_them() {
             .starts_with("application/openmetrics-text")
     );
     assert!(answer.text.ends_with("# EOF\n"));
+    // What parsers insist on; `tests/tests/hardening.rs` asks a real one.
+    let histograms = answer.text.matches(" histogram\n").count();
+    assert_eq!(answer.text.matches("le=\"+Inf\"").count(), histograms);
 }
 
 #[tokio::test]
