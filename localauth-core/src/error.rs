@@ -146,6 +146,32 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// Every reason there is.
+    pub const ALL: &'static [Self] = &[
+        Self::MissingCredentials,
+        Self::InvalidApiKey,
+        Self::ExpiredApiKey,
+        Self::InvalidSession,
+        Self::InvalidToken,
+        Self::ConflictingCredentials,
+        Self::AdminRequired,
+        Self::FeatureDisabled,
+        Self::ModelNotAllowed,
+        Self::KeyScope,
+        Self::Impersonating,
+        Self::AccountInactive,
+        Self::CrossSite,
+        Self::AmbiguousRequest,
+        Self::InvalidBody,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::UnknownRoute,
+        Self::NotFound,
+        Self::QuotaExceeded,
+        Self::RateLimited,
+        Self::StoreUnavailable,
+    ];
+
     /// The machine-readable code, as in the wire contract.
     ///
     /// ```

@@ -92,6 +92,7 @@ mod secret;
 mod session;
 mod shared_key;
 pub mod store;
+mod tally;
 mod usage;
 mod user;
 
@@ -103,7 +104,8 @@ pub use auth::{
     Impersonation, InviteInfo, KeyError, KeyUsage, LimitError, LimitRefusal, LimitStatus, LinkError, Lookup,
     ManageError, NewAccount, NewKey, ParseExpiryError, RegisterError, Registered, RegistrationMode, RotatedKey,
     SecretMismatch, SetupCode, SharedKeyInfo, SharedKeysError, SignInError, SignedIn, SourceBucket, TokenAsk,
-    TokenSignedIn, UsageFilter, UsageQueue, UsageReport, UsageReportRow, UsageSources, UserSourceUsage, parse_duration,
+    TokenSignedIn, UsageFilter, UsageQueue, UsageReport, UsageReportRow, UsageSources, UserSourceUsage, Vitals,
+    parse_duration,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use credential::{Carrier, Credential, Credentials};
@@ -142,6 +144,7 @@ pub use store::{
     SharedKeyStore, SpoolBatch, SpoolDepth, SpoolError, SpoolPosition, Store, Stores, UsageReader, UsageSink,
     UsageSpool, UserLimits, UserQuery, UserStore,
 };
+pub use tally::Tally;
 pub use usage::{
     Bucket, Grain, HOUR_MILLIS, Period, UsageEvent, UsageHistory, UsageQuery, UsageRow, UsageSource, UsageSourceRow,
     UsageTotals,

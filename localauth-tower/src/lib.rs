@@ -87,16 +87,18 @@ mod inspect;
 mod meter_usage;
 #[cfg(feature = "oauth")]
 pub mod oauth;
+mod original;
 mod reject;
 mod require_admin;
 mod require_auth;
 mod require_feature;
 mod require_model;
 mod route_policy;
+mod trail;
 
 #[cfg(feature = "api")]
 pub use client::Site;
-pub use client::{PeerAddress, Proxies};
+pub use client::{OverTls, PeerAddress, Proxies};
 pub use current_user::CurrentUser;
 pub use enforce_limits::{
     CountPrompt, EnforceLimits, EnforceLimitsService, ResponseBody as EnforceLimitsBody,
@@ -119,3 +121,4 @@ pub use require_auth::{RequireAuth, RequireAuthService, ResponseFuture as Requir
 pub use require_feature::{HasFeature, RequireFeature};
 pub use require_model::{MayUseModel, RequireModel};
 pub use route_policy::{ByTable, RoutePolicy};
+pub use trail::Trail;

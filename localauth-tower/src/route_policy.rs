@@ -10,6 +10,7 @@ use tower_layer::Layer;
 use crate::current_user::{CurrentUser, PublicRoute, whoever};
 use crate::gate::{Decide, Gate};
 use crate::reject::ContractErrors;
+use crate::trail::Trail;
 
 /// Decides every request by one table; what the table does not declare is denied.
 ///
@@ -79,6 +80,9 @@ pub struct ByTable(Arc<RouteTable>);
 impl Decide for ByTable {
     fn decide<B>(&self, request: &mut Request<B>) -> Result<(), Denial> {
         let found = self.0.find(request.method(), request.uri().path());
+        if let (Some(trail), Some(rule)) = (request.extensions().get::<Trail>(), found) {
+            trail.note_rule(rule);
+        }
         let user = match (whoever(request.extensions()), found) {
             (Err(_), Some(rule)) if *rule.access() == Access::Public => {
                 request.extensions_mut().insert(PublicRoute);

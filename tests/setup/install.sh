@@ -1,6 +1,9 @@
 # Installs what the tests need and the machine lacks. Sourced by tests/run.
 # shellcheck shell=bash disable=SC2154 # its variables are set there
 
+# Debian keeps it out of the path of whoever is not root.
+nginx_program() { PATH="$PATH:/usr/sbin" command -v nginx; }
+
 # Debian packages, each beside a test for whether it is there.
 install_packages() {
     local missing=()
@@ -9,6 +12,8 @@ install_packages() {
     postgres_bin >/dev/null || missing+=(postgresql)
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v chromium >/dev/null || missing+=(chromium)
+    nginx_program >/dev/null || missing+=(nginx-light)
+    command -v caddy >/dev/null || missing+=(caddy)
     [ ${#missing[@]} != 0 ] || return 0
 
     local as_root=()
@@ -101,5 +106,7 @@ install_clients() {
         printf 'export LOCALAUTH_TEST_BROWSER_MODULES=%q\n' "$browser/node_modules"
         printf 'export LOCALAUTH_TEST_SCHEMATHESIS=%q\n' "$schema/bin/schemathesis"
         printf 'export LOCALAUTH_TEST_CHROMIUM=%q\n' "$(command -v chromium)"
+        printf 'export LOCALAUTH_TEST_NGINX=%q\n' "$(nginx_program)"
+        printf 'export LOCALAUTH_TEST_CADDY=%q\n' "$(command -v caddy)"
     } >>"$run/env"
 }

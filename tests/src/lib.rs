@@ -14,6 +14,7 @@ mod database;
 mod github;
 mod idp;
 mod person;
+mod proxy;
 mod server;
 
 pub use browser::sign_in_by_browser;
@@ -24,6 +25,7 @@ pub use github::{
 };
 pub use idp::{IDP_CLIENT_ID, IDP_CLIENT_SECRET, Idp, IdpBuilder};
 pub use person::{PASSWORD, Person};
+pub use proxy::{Proxy, ProxyKind, RawAnswer, snippet};
 pub use server::{Server, ServerBuilder, binary, clean_command};
 
 /// What `tests/run` has to hand over.

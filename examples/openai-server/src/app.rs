@@ -26,11 +26,16 @@ use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::{
+    body_memory::{BodyMemory, Budget},
+    connections::Counts,
     health::{self, Readiness},
+    metrics::{Metrics, Sources},
     model::{
         detach::detach,
         errors::{shutting_down, unknown_route},
     },
+    observe::{Observe, with_sane_id},
+    security_headers::secure,
     settings::{ErrorCode, Settings},
     upstream::Upstreams,
 };
@@ -44,6 +49,16 @@ pub enum Doors {
     SharedKeys(Auth),
     /// No layer is installed at all.
     Open,
+}
+
+impl Doors {
+    /// Who knows who somebody is.
+    pub const fn auth(&self) -> Option<&Auth> {
+        match self {
+            Self::Accounts(auth, _) | Self::SharedKeys(auth) => Some(auth),
+            Self::Open => None,
+        }
+    }
 }
 
 /// What answers behind the doors.
@@ -85,6 +100,21 @@ pub fn compose(
     readiness: Readiness,
     model: Model,
 ) -> Result<Router, RouteTableError> {
+    compose_counted(settings, doors, readiness, model, Arc::default())
+}
+
+/// The same, with the counts of its connections among what is measured.
+///
+/// # Errors
+///
+/// As [`compose`].
+pub fn compose_counted(
+    settings: &Settings,
+    doors: Doors,
+    readiness: Readiness,
+    model: Model,
+    connections: Arc<Counts>,
+) -> Result<Router, RouteTableError> {
     let style = settings.error_code;
     let upstreams = model.upstreams.clone();
     let site = site(settings);
@@ -97,9 +127,20 @@ pub fn compose(
         let routes = model.routes.fallback(move || async move { unknown_route(style) });
         Model { routes, ..model }
     };
+    let table = routes(&model.engines, model.keeps_owners);
+    let metrics = Metrics::new(Sources {
+        rules: rules(&doors, &table).rules(),
+        auth: doors.auth(),
+        connections,
+        upstreams: model
+            .upstreams
+            .as_ref()
+            .map(|upstreams| Arc::clone(upstreams.metrics())),
+    });
+    let model = with_metrics(model, &doors, &metrics);
     let app = match &doors {
         Doors::Accounts(auth, providers) => {
-            let table = Arc::new(table(auth, &model)?);
+            let table = Arc::new(table.build(auth.features())?);
             let mut api = ApiBuilder::new(auth)
                 .site(site.clone())
                 .models(names)
@@ -111,7 +152,7 @@ pub fn compose(
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
         Doors::SharedKeys(auth) => {
-            let table = Arc::new(table(auth, &model)?);
+            let table = Arc::new(table.build(auth.features())?);
             let api = ApiBuilder::new(auth).site(site.clone()).without_accounts();
             guarded(settings, auth, &site, table, model).merge(api.build())
         }
@@ -122,8 +163,11 @@ pub fn compose(
         Doors::SharedKeys(_) | Doors::Open => None,
     };
     let every_answer = ServiceBuilder::new()
+        .map_response(secure(settings.tls.is_some()))
+        .map_request(with_sane_id)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(PropagateRequestIdLayer::x_request_id());
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(Observe::new(Arc::clone(metrics.requests())));
     Ok(app
         .merge(health::router(readiness, auth, upstreams))
         .layer(every_answer))
@@ -132,7 +176,9 @@ pub fn compose(
 /// What is left while the server stops: health, and for everything else the advice to come back.
 pub fn stopping(settings: &Settings, readiness: Readiness) -> Router {
     let style = settings.error_code;
-    health::router(readiness, None, None).fallback(move || async move { shutting_down(style) })
+    health::router(readiness, None, None)
+        .fallback(move || async move { shutting_down(style) })
+        .layer(ServiceBuilder::new().map_response(secure(settings.tls.is_some())))
 }
 
 /// The model's routes behind the walk: who, what kind of door, what it asks for, whether they may, whose turn, whether
@@ -171,6 +217,10 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
     routes
         .layer(RequireModel::new().with_reject(errors))
         .layer(inspect.with_reject(errors))
+        .layer(BodyMemory::new(
+            Budget::new(settings.bounds.body_memory, settings.max_body),
+            settings.error_code,
+        ))
         .layer(RoutePolicy::new(table).with_reject(errors))
         .layer(from_fn_with_state(
             Renewal::new(auth).site(site.clone()),
@@ -197,10 +247,6 @@ fn fair_share(settings: &Settings) -> Option<FairShare> {
 }
 
 /// Which door is for whom.
-fn table(auth: &Auth, model: &Model) -> Result<RouteTable, RouteTableError> {
-    routes(&model.engines, model.keeps_owners).build(auth.features())
-}
-
 /// The routes that there are, and for whom: those of the packs of `engines`, or where there are none, of our own model.
 pub fn routes(engines: &[Engine], keeps_owners: bool) -> RouteTableBuilder {
     let table = RouteTable::builder();
@@ -212,6 +258,32 @@ pub fn routes(engines: &[Engine], keeps_owners: bool) -> RouteTableBuilder {
         table = owned_responses(table);
     }
     table.redeclare(Method::GET, "/metrics", Access::Admin)
+}
+
+/// Every rule that a request can meet: those of the API, and those of the model.
+fn rules(doors: &Doors, table: &RouteTableBuilder) -> RouteTableBuilder {
+    let api = api::routes(RouteTable::builder());
+    let rules = match doors {
+        Doors::Accounts(_, providers) => providers.routes(api),
+        Doors::SharedKeys(_) => api,
+        Doors::Open => return RouteTable::builder(),
+    };
+    table.rules().iter().fold(rules, |rules, rule| {
+        rules.route(rule.method().clone(), rule.pattern().to_owned(), rule.access().clone())
+    })
+}
+
+/// The model with what `/metrics` answers, which the route table keeps for administrators. Where nobody is asked who they
+/// are, nobody is one: then it is not there.
+fn with_metrics(model: Model, doors: &Doors, metrics: &Metrics) -> Model {
+    if doors.auth().is_none() {
+        return model;
+    }
+    let metrics = metrics.clone();
+    let routes = model
+        .routes
+        .route("/metrics", get(move || std::future::ready(metrics.answer())));
+    Model { routes, ..model }
 }
 
 /// How the server looks from outside.

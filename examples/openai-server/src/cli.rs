@@ -100,6 +100,9 @@ struct Shared {
     /// What to log, like `debug` or `info,openai_server=debug`. [default: info]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+    /// `text` or `json`. [default: text]
+    #[arg(long, global = true, value_name = "FORM")]
+    log_format: Option<String>,
 }
 
 /// Flags of the server.
@@ -198,6 +201,18 @@ pub struct Serve {
     /// Refuse on the model's routes with an empty body. [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     opaque_errors: Option<String>,
+    /// A file with the certificate and its chain, in PEM: then it is HTTPS.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// A file with the private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// The most connections at once. [default: as many as the system gives, up to 10000]
+    #[arg(long, value_name = "NUMBER")]
+    max_connections: Option<String>,
+    /// The most memory for request bodies that are being read. [default: ten times the largest]
+    #[arg(long, value_name = "SIZE")]
+    body_memory: Option<String>,
 }
 
 /// A command line that was understood.
@@ -261,6 +276,7 @@ impl Shared {
             ("--data-dir", &self.data_dir),
             ("--database-url", &self.database_url),
             ("--log", &self.log),
+            ("--log-format", &self.log_format),
         ])
     }
 }
@@ -299,6 +315,10 @@ impl Serve {
             ("--shutdown-grace", &self.shutdown_grace),
             ("--max-body", &self.max_body),
             ("--opaque-errors", &self.opaque_errors),
+            ("--tls-cert", &self.tls_cert),
+            ("--tls-key", &self.tls_key),
+            ("--max-connections", &self.max_connections),
+            ("--body-memory", &self.body_memory),
         ])
     }
 }
@@ -353,12 +373,18 @@ mod tests {
              --error-code number --stale-limit 1s --shutdown-grace 2s --max-body 3 --opaque-errors \
              --oidc-issuer http://i --oidc-client-id c --oidc-scopes email --oidc-groups-claim groups \
              --oidc-admin-groups admins --oidc-group-features staff:images --audit-retention 1y \
-             --data-dir /a --database-url sqlite://b --log debug",
+             --data-dir /a --database-url sqlite://b --log debug --log-format json --tls-cert /c --tls-key /k \
+             --max-connections 9 --body-memory 30",
         );
         let groups = settings.oidc.as_ref().unwrap().groups.as_ref().unwrap();
         assert_eq!((groups.admins.len(), groups.features.len()), (1, 1));
         assert!(!settings.auth && settings.disable_local_auth && settings.opaque_errors);
         assert_eq!(settings.max_body, 3);
+        assert_eq!(
+            (settings.bounds.connections, settings.bounds.body_memory),
+            (Some(9), 30)
+        );
+        assert!(settings.tls.is_some() && settings.log_format == crate::settings::LogFormat::Json);
         assert_eq!(settings.log.as_deref(), Some("debug"));
         assert_eq!(settings.database_url().expose(), "sqlite://b");
     }

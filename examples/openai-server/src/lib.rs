@@ -4,19 +4,25 @@
 
 pub mod access;
 pub mod app;
+pub mod body_memory;
 pub mod cli;
 pub mod columns;
 pub mod connections;
 pub mod data_dir;
+pub mod exposure;
 pub mod health;
 pub mod logging;
+pub mod metrics;
 pub mod model;
+pub mod observe;
 pub mod operator;
 pub mod probe;
 pub mod providers;
 pub mod routes_command;
+pub mod security_headers;
 pub mod serve;
 pub mod settings;
+pub mod tls;
 pub mod upstream;
 
 use std::process::ExitCode;
@@ -48,7 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(cli.flags, std::env::vars_os())?;
     // An operator's command says what it did; how the database was opened is of interest to a server only.
     let quiet = (!matches!(cli.command, Command::Serve(_))).then_some("warn");
-    logging::start(settings.log.as_deref().or(quiet)).map_err(anyhow::Error::msg)?;
+    logging::start(settings.log.as_deref().or(quiet), settings.log_format).map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

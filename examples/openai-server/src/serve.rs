@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -13,11 +14,12 @@ use tracing::{info, warn};
 use crate::{
     access,
     app::{self, Doors, Model},
-    connections::{self, Applications},
-    data_dir,
+    connections::{self, Applications, Limits, Manner},
+    data_dir, exposure,
     health::Readiness,
     providers,
     settings::Settings,
+    tls,
     upstream::Upstreams,
 };
 
@@ -28,6 +30,7 @@ use crate::{
 /// Whatever keeps it from starting, each in one line.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     data_dir::prepare(&settings.data_dir)?;
+    let manner = manner(&settings)?;
     // Before what takes long: an address that is taken shows at once.
     let listener = connections::bind(&settings.listen).await?;
     let address = listener.local_addr()?;
@@ -51,10 +54,16 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         model = model(&settings, &doors) => model?,
         () = requested(stop.clone()) => return Ok(()),
     };
-    let app = app::compose(&settings, doors.clone(), readiness.clone(), model)?;
+    let counts = Arc::clone(&manner.counts);
+    let app = app::compose_counted(&settings, doors.clone(), readiness.clone(), model, counts)?;
 
     readiness.set(true);
-    announce(address, &doors, shown_code).await?;
+    exposure::warn_about(&settings, address);
+    let certificates = manner
+        .tls
+        .clone()
+        .map(|pair| tokio::spawn(tls::follow(pair, tls::EVERY)));
+    announce(address, manner.tls.is_some(), &doors, shown_code).await?;
     let applications = Applications {
         running: app,
         stopping: app::stopping(&settings, readiness.clone()),
@@ -63,7 +72,10 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         requested(stop).await;
         readiness.set(false);
     };
-    connections::run(listener, applications, asked_to_stop, settings.shutdown_grace).await;
+    connections::run(listener, applications, manner, asked_to_stop, settings.shutdown_grace).await;
+    if let Some(certificates) = certificates {
+        certificates.abort();
+    }
     if let Doors::Accounts(auth, _) | Doors::SharedKeys(auth) = &doors {
         auth.shutdown().await.context("the last usage could not be written")?;
     }
@@ -80,6 +92,20 @@ fn is_loopback_url(url: &str) -> bool {
     })
 }
 
+/// How connections are taken: with the certificate, if there is one, and as many as the system gives.
+fn manner(settings: &Settings) -> anyhow::Result<Manner> {
+    let tls = settings.tls.clone().map(tls::Pair::open).transpose()?.map(Arc::new);
+    let limits = Limits {
+        connections: connections::most_connections(settings.bounds.connections)?,
+        ..Limits::default()
+    };
+    Ok(Manner {
+        limits,
+        tls,
+        ..Manner::default()
+    })
+}
+
 async fn doors(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Result<Doors> {
     Ok(match (settings.auth, settings.api_keys.is_empty()) {
         (true, _) => {
@@ -88,10 +114,7 @@ async fn doors(settings: &Settings, setup_code: Option<SetupCode>) -> anyhow::Re
             Doors::Accounts(auth, providers)
         }
         (false, false) => Doors::SharedKeys(access::shared_keys_only(settings).await?),
-        (false, true) => {
-            warn!("auth is off: whoever reaches this address may use everything");
-            Doors::Open
-        }
+        (false, true) => Doors::Open,
     })
 }
 
@@ -134,8 +157,8 @@ async fn own_model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> 
         default: Some(model.alias),
         prompts: Some(Arc::new(Tokenizer::new(model.runtime, stored))),
         keeps_owners: true,
-        upstreams: None,
         engines: Vec::new(),
+        upstreams: None,
     })
 }
 
@@ -147,9 +170,15 @@ fn own_model(_settings: &Settings, _doors: &Doors) -> std::future::Ready<anyhow:
 }
 
 /// The one line on standard output, for programs that wait for it, and beside it what a person may do next.
-async fn announce(address: SocketAddr, doors: &Doors, setup_code: Option<String>) -> anyhow::Result<()> {
+async fn announce(
+    address: SocketAddr,
+    is_https: bool,
+    doors: &Doors,
+    setup_code: Option<String>,
+) -> anyhow::Result<()> {
+    let origin = format!("{}://{address}", if is_https { "https" } else { "http" });
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{address}")
+    writeln!(out, "listening on {origin}")
         .and_then(|()| out.flush())
         .context("standard output is closed")?;
     drop(out);
@@ -165,13 +194,13 @@ async fn announce(address: SocketAddr, doors: &Doors, setup_code: Option<String>
             info!(
                 "nobody has registered yet; the first to do so is the administrator: curl -c jar -H 'content-type: \
                  application/json' -d '{{\"email\": \"you@example.org\", \"password\": \"a long and unlikely \
-                 sentence\"{code}}}' http://{address}/api/auth/register"
+                 sentence\"{code}}}' {origin}/api/auth/register"
             );
         }
         Doors::Accounts(..) | Doors::SharedKeys(_) => {
-            info!("try it: curl -H 'authorization: Bearer YOUR_KEY' http://{address}/v1/models");
+            info!("try it: curl -H 'authorization: Bearer YOUR_KEY' {origin}/v1/models");
         }
-        Doors::Open => info!("try it: curl http://{address}/v1/models"),
+        Doors::Open => info!("try it: curl {origin}/v1/models"),
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::vitals::Count;
 use super::{Auth, Inner};
 use crate::clock::Timestamp;
 use crate::error::{Denial, StoreError};
@@ -166,6 +167,11 @@ impl Auth {
         ask: &Ask,
         now: Timestamp,
     ) -> Result<Option<Allowance>, LimitRefusal> {
+        self.0.counters.count(match &answer {
+            Ok(Reserved::Granted { .. }) => Count::Reserved,
+            Ok(Reserved::Refused { .. }) => Count::Limited,
+            Ok(Reserved::Unknown(_)) | Err(_) => Count::LimitsUnknown,
+        });
         match answer {
             Ok(Reserved::Granted { held, standings }) => {
                 let limits = RateLimits::of(&claims, &standings, now);

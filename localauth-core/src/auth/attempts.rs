@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use super::Auth;
+use super::vitals::Count;
 use crate::attempt::{Attempt, AttemptLimit};
 use crate::error::StoreError;
 use crate::secret::hex;
@@ -93,9 +94,12 @@ impl Auth {
         let now = self.now();
         match self.0.stores.attempts.attempt(bucket, limit, now).await? {
             Attempt::Allowed => Ok(()),
-            Attempt::Limited { until } => Err(AttemptError::Limited {
-                retry_after: until.since(now),
-            }),
+            Attempt::Limited { until } => {
+                self.0.counters.count(Count::AttemptLimited);
+                Err(AttemptError::Limited {
+                    retry_after: until.since(now),
+                })
+            }
         }
     }
 }

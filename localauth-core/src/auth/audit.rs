@@ -38,6 +38,7 @@ impl Auth {
     /// What was done stays done when it cannot be written down; it is then in the log of the process only.
     async fn audit(&self, caller: &Caller, action: AuditAction, target: &str, outcome: AuditOutcome, detail: &str) {
         let inner = &self.0;
+        inner.counters.audited(action, outcome);
         let at = self.now();
         let identity = caller.identity();
         let actor = caller.actor();

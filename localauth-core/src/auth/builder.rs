@@ -296,6 +296,7 @@ impl AuthBuilder {
             seeding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             usage_retention: self.usage_retention,
             writer,
+            counters: super::vitals::Counters::new(),
             process: u16::from_be_bytes([a, b]),
             request_ids: AtomicU64::new(u64::from_be_bytes(counter)),
         });

@@ -25,6 +25,7 @@ mod sign_in;
 mod sources;
 mod sync;
 mod users;
+mod vitals;
 mod writer;
 
 use std::collections::HashMap;
@@ -66,6 +67,7 @@ pub use sign_in::{SignInError, SignedIn, TokenSignedIn};
 pub use sources::{KeyUsage, SourceBucket, UsageSources, UserSourceUsage};
 pub use sync::SecretMismatch;
 pub use users::ManageError;
+pub use vitals::Vitals;
 
 /// The one handle on everything: resolves what a request carries to an [`Identity`], and offers the use cases that the
 /// REST API, the console and the command line share.
@@ -148,6 +150,7 @@ struct Inner {
     seeding: [tokio::sync::Mutex<()>; 64],
     sync: sync::Sync,
     writer: writer::Writer,
+    counters: vitals::Counters,
     /// Tells this process's request ids from those of others.
     process: u16,
     request_ids: std::sync::atomic::AtomicU64,

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::question::{KnownId, Question};
 use super::sync::Freshness;
+use super::vitals::Count;
 use super::{Auth, Inner};
 use crate::cache::DigestKey;
 use crate::clock::Timestamp;
@@ -145,7 +146,7 @@ impl Auth {
                 Checked::Done(answer) => Authentication::Ready(answer),
                 Checked::Ask(load) => {
                     let inner = Arc::clone(&self.0);
-                    Authentication::Pending(Lookup(Box::pin(async move { inner.admit(load.await?) })))
+                    Authentication::Pending(Lookup(Box::pin(async move { inner.answered(load.await) })))
                 }
             };
         }
@@ -156,7 +157,7 @@ impl Auth {
             for one in checked {
                 answers.push(match one {
                     Checked::Done(answer) => answer,
-                    Checked::Ask(load) => load.await.and_then(|identity| inner.admit(identity)),
+                    Checked::Ask(load) => inner.answered(load.await),
                 });
             }
             agree(answers)
@@ -184,6 +185,15 @@ fn agree(answers: Vec<Answer>) -> Answer {
 }
 
 impl Inner {
+    /// What the store's answer comes to.
+    fn answered(&self, answer: Answer) -> Answer {
+        self.counters.count(Count::Lookup);
+        if answer.is_ok() {
+            self.counters.count(Count::LookupFound);
+        }
+        self.admit(answer?)
+    }
+
     fn admit(&self, identity: Arc<Identity>) -> Answer {
         identity.admit(self.clock.now())?;
         Ok(identity)

@@ -27,9 +27,9 @@ const SHORTEST_USAGE: Duration = Duration::from_hours(24);
 /// How far this process has followed the store.
 pub(super) struct Sync {
     /// When the store was last seen to have nothing newer, in milliseconds.
-    at: AtomicI64,
+    pub(super) at: AtomicI64,
     /// The last epoch followed.
-    epoch: AtomicU64,
+    pub(super) epoch: AtomicU64,
     /// Whether the first look, which learns where to begin, is done.
     begun: AtomicBool,
     /// Whether the last look failed.

@@ -13,6 +13,8 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::csrf::CsrfLayer;
 
 use crate::Site;
+use crate::client::is_origin_of;
+use crate::original::Original;
 use crate::reject::{ContractErrors, refuse};
 
 /// Where a browser gets its session: refused to other sites even without a cookie, or they could sign somebody in as
@@ -46,7 +48,7 @@ impl CrossSite {
     }
 }
 
-/// Refuses what changes something, comes from another site by `Sec-Fetch-Site` or `Origin`, and is vouched for by a cookie
+/// Refuses what changes something or opens a channel (WebSocket), comes from another site by `Sec-Fetch-Site` or `Origin`, and is vouched for by a cookie
 /// only. Another site is another scheme, host or port, `null`, and what the browser calls `same-site`. A credential in a
 /// header, which no browser adds by itself, stands for itself: beside it, a foreign request's cookies do not count.
 ///
@@ -57,9 +59,7 @@ impl CrossSite {
 pub async fn refuse_cross_site(State(state): State<CrossSite>, mut request: Request, next: Next) -> Response {
     let sign_in = SIGN_IN.contains(&request.uri().path());
     let by_cookie = cookies(request.headers()).any(|(name, _)| is_ours(name));
-    // What only looks is nothing to forge (RFC 9110, section 9.2.1).
-    let looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if looks || !(sign_in || by_cookie) {
+    if only_looks(&request) || !(sign_in || by_cookie) {
         return next.run(request).await;
     }
     let is_foreign = is_other_origin(&state.site, &request);
@@ -83,19 +83,39 @@ pub async fn refuse_cross_site(State(state): State<CrossSite>, mut request: Requ
     next.run(request).await
 }
 
-fn is_other_origin(site: &Site, request: &Request) -> bool {
+/// Whether the request, or the one that a proxy asks about by it, is nothing to forge (RFC 9110, section 9.2.1). A
+/// WebSocket is: it begins as a look, and no other origin is kept from it (RFC 6455, section 10.2).
+fn only_looks(request: &Request) -> bool {
+    let method = original(request).map_or(request.method(), |original| &original.method);
     let headers = request.headers();
-    headers.get_all(header::ORIGIN).iter().any(|origin| {
-        !origin
-            .to_str()
-            .is_ok_and(|origin| site.is_own_origin(origin, request.extensions(), headers, request.uri()))
-    })
+    let opens_a_channel =
+        headers.contains_key(header::UPGRADE) || headers.get("sec-fetch-mode").is_some_and(|mode| mode == "websocket");
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) && !opens_a_channel
+}
+
+fn is_other_origin(site: &Site, request: &Request) -> bool {
+    let (extensions, headers, uri) = (request.extensions(), request.headers(), request.uri());
+    let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
+    if origins.peek().is_none() {
+        return false;
+    }
+    let own = match original(request) {
+        Some(_) => site.url_behind_proxy(extensions, headers, uri),
+        None => site.url(extensions, headers, uri),
+    };
+    origins.any(|origin| !origin.to_str().is_ok_and(|origin| is_origin_of(origin, own.as_deref())))
+}
+
+/// The request that a proxy asks about by this one.
+fn original(request: &Request) -> Option<&Original> {
+    request.extensions().get::<Original>()
 }
 
 /// What the library looks at. `Origin` is compared by us, who know how the server looks from outside.
 fn head(request: &Request) -> http::Request<()> {
     let mut head = http::Request::new(());
-    *head.method_mut() = request.method().clone();
+    // What only looks was let through before.
+    *head.method_mut() = Method::POST;
     *head.uri_mut() = request.uri().clone();
     let name = header::HeaderName::from_static("sec-fetch-site");
     for value in request.headers().get_all(&name) {

@@ -84,6 +84,8 @@ pub(crate) struct Api {
     models: Arc<[String]>,
     /// The model that answers who names none.
     default_model: Option<Arc<str>>,
+    /// Who may pass which route of the API.
+    table: Arc<RouteTable>,
     /// Who may pass which route of the whole server.
     policy: Option<Arc<RouteTable>>,
     /// Whether there are accounts, or shared keys only.
@@ -217,17 +219,9 @@ impl ApiBuilder {
     ///
     /// Never: the API's own route table is well-formed, which a test shows.
     pub fn build(self) -> Router {
-        let api = Api {
-            auth: self.auth.clone(),
-            site: Arc::new(self.site.clone()),
-            models: self.models.clone().into(),
-            default_model: self.default_model.clone(),
-            policy: self.policy.clone(),
-            providers: self.providers().into(),
-            accounts: self.accounts,
-        };
+        let site = self.site.clone();
         let (rules, handlers) = if self.accounts {
-            self.with_providers(routes(RouteTable::builder()), handlers(), &api.site)
+            self.with_providers(routes(RouteTable::builder()), handlers(), &site)
         } else {
             (
                 routes_without_accounts(RouteTable::builder()),
@@ -236,8 +230,17 @@ impl ApiBuilder {
         };
         let table = rules.build(self.auth.features());
         #[expect(clippy::expect_used, reason = "a constant table, and a test that builds it")]
-        let table = table.expect("the API's own routes are well-formed");
-        let site = Site::clone(&api.site);
+        let table = Arc::new(table.expect("the API's own routes are well-formed"));
+        let api = Api {
+            auth: self.auth.clone(),
+            table: Arc::clone(&table),
+            site: Arc::new(self.site.clone()),
+            models: self.models.clone().into(),
+            default_model: self.default_model.clone(),
+            policy: self.policy.clone(),
+            providers: self.providers().into(),
+            accounts: self.accounts,
+        };
         handlers
             .with_state(api)
             .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -251,7 +254,11 @@ impl ApiBuilder {
                     .allow_anonymous()
                     .trusted_proxies(site.proxies().clone()),
             )
-            .route_layer(from_fn_with_state(CrossSite::new().site(site), refuse_cross_site))
+            .route_layer(from_fn_with_state(
+                CrossSite::new().site(site.clone()),
+                refuse_cross_site,
+            ))
+            .route_layer(from_fn_with_state(site, verify::note_original))
             .route_layer(SetResponseHeaderLayer::overriding(
                 header::CACHE_CONTROL,
                 HeaderValue::from_static("no-store"),
@@ -326,6 +333,7 @@ pub fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .signed_in(Method::GET, "/api/auth/usage")
         .signed_in(Method::GET, "/api/auth/usage/sources")
         .signed_in(Method::POST, "/api/auth/why")
-        .signed_in(Method::GET, "/api/auth/verify");
+        // It decides itself: what a proxy asks about may be for everybody.
+        .public(Method::GET, "/api/auth/verify");
     admin::routes(table)
 }

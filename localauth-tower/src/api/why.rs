@@ -1,9 +1,11 @@
 //! Would this credential pass, and which rule decides?
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use http::Method;
-use localauth_core::policy::{RouteTable, Rule};
+use localauth_core::policy::Rule;
 use localauth_core::{Denial, LimitStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -77,30 +79,19 @@ pub(crate) async fn why(
 }
 
 /// What the walk of a request would come to, up to its body.
-pub(super) struct Judged {
+struct Judged {
     /// The rule that decides, in words.
     rule: Option<String>,
     /// Whether requests to the route are about a model.
     names_model: bool,
     /// Whether they ask it for work.
     is_work: bool,
-    pub(super) verdict: Result<(), Denial>,
+    verdict: Result<(), Denial>,
 }
 
 /// What the walk of such a request would come to, up to its body.
-pub(super) fn judge(
-    api: &Api,
-    user: &CurrentUser,
-    method: &Method,
-    path: &str,
-    address: Option<std::net::IpAddr>,
-) -> Judged {
-    let own = super::routes(RouteTable::builder()).build(api.auth.features()).ok();
-    let found = own
-        .as_ref()
-        .and_then(|table| table.find(method, path))
-        .or_else(|| api.policy.as_ref().and_then(|table| table.find(method, path)));
-    let Some(rule) = found else {
+fn judge(api: &Api, user: &CurrentUser, method: &Method, path: &str, address: Option<std::net::IpAddr>) -> Judged {
+    let Some(rule) = rule_for(api, method, path) else {
         return Judged {
             rule: None,
             names_model: false,
@@ -117,6 +108,13 @@ pub(super) fn judge(
         is_work: rule.is_model_route(),
         verdict,
     }
+}
+
+/// The rule for such a request: the API's own, or the server's.
+pub(super) fn rule_for<'a>(api: &'a Api, method: &Method, path: &str) -> Option<&'a Arc<Rule>> {
+    api.table
+        .find(method, path)
+        .or_else(|| api.policy.as_ref().and_then(|table| table.find(method, path)))
 }
 
 /// The model that such a request would be about: the default one where it names none, and is about a model at all.

@@ -3,7 +3,7 @@
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 
-use super::Proxies;
+use super::{OverTls, Proxies};
 
 /// How this server looks from outside: under which origin browsers know it, and whose forwarding headers say so.
 ///
@@ -60,8 +60,33 @@ impl Site {
                 .next()
                 .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
         }
-        self.proxies.sent(extensions)
-            && last(headers, "x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+        if self.proxies.sent(extensions)
+            && let Some(proto) = last(headers, "x-forwarded-proto")
+        {
+            // Of the browser's connection, which may be another than the proxy's.
+            return proto.eq_ignore_ascii_case("https");
+        }
+        extensions.get::<OverTls>().is_some()
+    }
+
+    /// The URL under which browsers reach what a proxy asks about by forward auth, which may be another host than ours:
+    /// what a trusted proxy says, else our own.
+    pub(crate) fn url_behind_proxy(
+        &self,
+        extensions: &http::Extensions,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Option<String> {
+        let Some(host) = self
+            .proxies
+            .sent(extensions)
+            .then(|| last(headers, "x-forwarded-host"))
+            .flatten()
+        else {
+            return self.url(extensions, headers, uri);
+        };
+        let is_https = last(headers, "x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+        url_of(host, is_https)
     }
 
     /// The URL under which browsers reach this server, without a slash at its end; `None` when nothing says so.
@@ -78,31 +103,22 @@ impl Site {
                 None => uri.authority()?.to_string(),
             },
         };
-        let authority: Authority = host.parse().ok()?;
-        if authority.as_str().contains('@') || authority.host().is_empty() {
-            return None;
-        }
-        let scheme = if self.is_https(extensions, headers) {
-            "https"
-        } else {
-            "http"
-        };
-        Some(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
+        url_of(&host, self.is_https(extensions, headers))
     }
+}
 
-    /// Whether `origin`, as a browser sends it (RFC 6454, section 7), is this server.
-    pub(crate) fn is_own_origin(
-        &self,
-        origin: &str,
-        extensions: &http::Extensions,
-        headers: &HeaderMap,
-        uri: &Uri,
-    ) -> bool {
-        let own = self.url(extensions, headers, uri);
-        own.as_deref()
-            .and_then(parts)
-            .is_some_and(|own| parts(origin) == Some(own))
+fn url_of(host: &str, is_https: bool) -> Option<String> {
+    let authority: Authority = host.parse().ok()?;
+    if authority.as_str().contains('@') || authority.host().is_empty() {
+        return None;
     }
+    let scheme = if is_https { "https" } else { "http" };
+    Some(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
+}
+
+/// Whether `origin`, as a browser sends it (RFC 6454, section 7), is that of `url`.
+pub(crate) fn is_origin_of(origin: &str, url: Option<&str>) -> bool {
+    url.and_then(parts).is_some_and(|own| parts(origin) == Some(own))
 }
 
 /// Scheme, host and port of a URL.
@@ -143,7 +159,8 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        site.is_own_origin(origin, &extensions, &map, &Uri::from_static("/x"))
+        let url = site.url(&extensions, &map, &Uri::from_static("/x"));
+        is_origin_of(origin, url.as_deref())
     }
 
     #[test]
@@ -184,5 +201,52 @@ mod tests {
         let fixed = Site::new().base_url("https://ai.example.org/");
         assert!(own(&fixed, "192.0.2.1", headers, "https://ai.example.org:443"));
         assert!(!own(&fixed, "192.0.2.1", headers, "http://backend:1"));
+    }
+
+    #[test]
+    fn a_connection_of_our_own_over_tls_is_https() {
+        let site = Site::new().trusted_proxies(Proxies::new(["10.0.0.0/8".parse().unwrap()]));
+        let https = |site: &Site, peer: &str, proto: Option<&str>, over_tls: bool| {
+            let mut extensions = http::Extensions::new();
+            extensions.insert(PeerAddress(peer.parse().unwrap()));
+            if over_tls {
+                extensions.insert(OverTls);
+            }
+            let mut headers = HeaderMap::new();
+            if let Some(proto) = proto {
+                headers.insert("x-forwarded-proto", proto.parse().unwrap());
+            }
+            site.is_https(&extensions, &headers)
+        };
+        assert!(https(&site, "192.0.2.1", None, true));
+        assert!(https(&site, "192.0.2.1", Some("http"), true), "a stranger says nothing");
+        assert!(
+            !https(&site, "192.0.2.1", Some("https"), false),
+            "a stranger says nothing"
+        );
+        assert!(
+            !https(&site, "10.0.0.1", Some("http"), true),
+            "the browser speaks to the proxy"
+        );
+        assert!(https(&site, "10.0.0.1", Some("https"), false));
+        let fixed = Site::new().base_url("http://ai.example.org");
+        assert!(!https(&fixed, "192.0.2.1", None, true), "the public URL wins");
+    }
+
+    #[test]
+    fn what_is_behind_a_proxy_may_be_another_host() {
+        let site = Site::new()
+            .base_url("https://auth.example.org")
+            .trusted_proxies(Proxies::new(["10.0.0.0/8".parse().unwrap()]));
+        let url = |peer: &str| {
+            let mut extensions = http::Extensions::new();
+            extensions.insert(PeerAddress(peer.parse().unwrap()));
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-host", "app.example.org".parse().unwrap());
+            headers.insert("x-forwarded-proto", "https".parse().unwrap());
+            site.url_behind_proxy(&extensions, &headers, &Uri::from_static("/x"))
+        };
+        assert_eq!(url("10.0.0.1").as_deref(), Some("https://app.example.org"));
+        assert_eq!(url("192.0.2.1").as_deref(), Some("https://auth.example.org"));
     }
 }

@@ -17,9 +17,14 @@ const LIFETIME: Duration = Duration::from_mins(10);
 /// The most attempts at once in one browser.
 const MANY: usize = 5;
 const PREFIX: &str = "localauth-oauth-";
+/// Over HTTPS: the prefix makes browsers refuse the cookie from a neighbour under the same domain, or without TLS
+/// (RFC 6265bis, 4.1.3.2).
+const HOST_PREFIX: &str = "__Host-localauth-oauth-";
 /// So many characters of the state tell cookies apart.
 const TAG: usize = 8;
 const PATH: &str = "/api/auth";
+/// What `__Host-` asks for.
+const HOST_PATH: &str = "/";
 /// The longest code that is kept, in characters. Ours are shorter: whatever is longer is wrong, cut off or not.
 const MAX_CODE: usize = 128;
 
@@ -143,7 +148,7 @@ impl Seal {
         https: bool,
     ) -> Vec<HeaderValue> {
         let mut out = Vec::new();
-        let mut others: Vec<(Option<Timestamp>, String)> = ours(headers)
+        let mut others: Vec<(Option<Timestamp>, String)> = ours(headers, https)
             .map(|cookie| {
                 let attempt = self.open(&cookie).filter(|attempt| !attempt.is_over(now));
                 (attempt.map(|attempt| attempt.started_at()), cookie.name().to_owned())
@@ -156,7 +161,7 @@ impl Seal {
                 out.extend(removal(name, https));
             }
         }
-        let Some(name) = name(&attempt.state) else {
+        let Some(name) = name(&attempt.state, https) else {
             return out;
         };
         let Ok(text) = serde_json::to_string(attempt) else {
@@ -169,7 +174,7 @@ impl Seal {
                 // Not `Strict`: the provider, another site, leads back.
                 .same_site(SameSite::Lax)
                 .secure(https)
-                .path(PATH)
+                .path(path(https))
                 .max_age(time::Duration::try_from(LIFETIME).unwrap_or(time::Duration::ZERO))
                 .build(),
         );
@@ -184,11 +189,13 @@ impl Seal {
         provider: &str,
         headers: &HeaderMap,
         now: Timestamp,
+        https: bool,
     ) -> Result<Attempt, (NoAttempt, bool)> {
         let state = state.filter(|s| !s.is_empty()).ok_or((NoAttempt::NoState, false))?;
-        let name = name(state).ok_or((NoAttempt::NoCookie, false))?;
-        // A neighbour under the same domain can plant another one of the same name: the one that opens counts.
-        let attempt = ours(headers)
+        let name = name(state, https).ok_or((NoAttempt::NoCookie, false))?;
+        // Without HTTPS a neighbour under the same domain can plant another one of the same name: the one that opens
+        // counts.
+        let attempt = ours(headers, https)
             .filter(|cookie| cookie.name() == name)
             .find_map(|cookie| self.open(&cookie))
             .ok_or((NoAttempt::NoCookie, false))?;
@@ -207,32 +214,41 @@ impl Seal {
 
 /// What takes the cookie of the attempt with `state` from a browser, when it has it.
 pub(super) fn forget(state: Option<&str>, headers: &HeaderMap, https: bool) -> Option<HeaderValue> {
-    let name = name(state?)?;
-    ours(headers)
+    let name = name(state?, https)?;
+    ours(headers, https)
         .any(|cookie| cookie.name() == name)
         .then(|| removal(&name, https))?
 }
 
 /// The name of the cookie of an attempt with `state`; `None` when that is no state of ours.
-fn name(state: &str) -> Option<String> {
+fn name(state: &str, https: bool) -> Option<String> {
     let tag = state.get(..TAG)?;
     tag.bytes()
         .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        .then(|| format!("{PREFIX}{tag}"))
+        .then(|| format!("{}{tag}", prefix(https)))
+}
+
+/// What the names begin with. The other kind does not count: over HTTPS a neighbour can plant the plain one.
+const fn prefix(https: bool) -> &'static str {
+    if https { HOST_PREFIX } else { PREFIX }
+}
+
+const fn path(https: bool) -> &'static str {
+    if https { HOST_PATH } else { PATH }
 }
 
 /// The cookies of attempts.
-fn ours(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
+fn ours(headers: &HeaderMap, https: bool) -> impl Iterator<Item = Cookie<'_>> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(Cookie::split_parse)
         .filter_map(Result::ok)
-        .filter(|cookie| {
+        .filter(move |cookie| {
             // Only such names as are ours go into an answer.
-            let tag = cookie.name().strip_prefix(PREFIX);
-            tag.is_some_and(|tag| tag.len() == TAG && name(tag).is_some())
+            let tag = cookie.name().strip_prefix(prefix(https));
+            tag.is_some_and(|tag| tag.len() == TAG && name(tag, https).is_some())
         })
 }
 
@@ -241,7 +257,7 @@ fn removal(name: &str, https: bool) -> Option<HeaderValue> {
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(https)
-        .path(PATH)
+        .path(path(https))
         .max_age(time::Duration::ZERO)
         .build();
     value(&cookie)

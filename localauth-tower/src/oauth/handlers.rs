@@ -150,9 +150,13 @@ pub(super) async fn callback(State(door): State<Door>, request: Request) -> Resp
     let returned = query.unwrap_or_default();
     let spent = attempt::forget(returned.state.as_deref(), &parts.headers, asker.https);
     let state = returned.state.as_deref();
-    let attempt = door
-        .seal
-        .end(state, door.provider.name(), &parts.headers, door.auth.now());
+    let attempt = door.seal.end(
+        state,
+        door.provider.name(),
+        &parts.headers,
+        door.auth.now(),
+        asker.https,
+    );
     let links = match &attempt {
         Ok(attempt) => attempt.link.is_some(),
         Err((_, links)) => *links,

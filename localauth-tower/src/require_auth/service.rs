@@ -10,7 +10,9 @@ use tower_service::Service;
 use super::ResponseFuture;
 use crate::client::Proxies;
 use crate::current_user::{Anonymous, CurrentUser};
+use crate::original::asked_route;
 use crate::reject::{Reject, ResponseBody, refuse};
+use crate::trail::Trail;
 
 /// The service of [`RequireAuth`](super::RequireAuth).
 #[derive(Debug, Clone)]
@@ -47,9 +49,17 @@ impl<R: Reject> Door<R> {
         answer: Result<Arc<Identity>, Denial>,
         address: Option<IpAddr>,
     ) -> Result<(), Box<Response<ResponseBody<ResB>>>> {
+        let trail = request.extensions().get::<Trail>();
+        if let (Some(trail), Some(address)) = (trail, address) {
+            trail.note_address(address);
+        }
+        if let (Some(trail), Ok(identity)) = (trail, &answer) {
+            trail.note_user(identity);
+        }
         let answer = answer.and_then(|identity| {
             if identity.scope().is_some() {
-                identity.admit_request(request.method(), asked_path(request), address)?;
+                let (method, path) = asked_route(request);
+                identity.admit_request(method, path, address)?;
             }
             Ok(identity)
         });
@@ -67,15 +77,6 @@ impl<R: Reject> Door<R> {
             Err(denial) => Err(Box::new(refuse(&self.reject, denial, request.uri()))),
         }
     }
-}
-
-/// The path that was asked for; a nested router hands on only what is left of it.
-fn asked_path<B>(request: &Request<B>) -> &str {
-    #[cfg(feature = "axum")]
-    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
-        return original.0.path();
-    }
-    request.uri().path()
 }
 
 static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");

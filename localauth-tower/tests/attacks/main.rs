@@ -4,5 +4,6 @@
 
 mod credentials;
 mod doors;
+mod forward_auth;
 mod password_race;
 mod support;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::world::{Answer, Browser, World, but};
+use localauth_tower::Site;
+use url::Url;
+
+use crate::world::{Answer, Browser, Setup, World, but};
 
 /// Comes back with these parameters in this browser, and is refused.
 async fn refused(browser: &mut Browser, parameters: &[(String, String)], why: &str) -> Answer {
@@ -188,4 +191,42 @@ async fn what_goes_into_the_cookie_fits_into_it() {
     );
     let answer = browser.callback("oidc", &world.idp.approve(&url)).await;
     assert_eq!(answer.location(), format!("/{long}"));
+}
+
+#[tokio::test]
+async fn over_https_no_neighbour_plants_an_attempt() {
+    let world = World::with(Setup {
+        site: Site::new().base_url("https://ai.example.org"),
+        ..Setup::default()
+    })
+    .await;
+    let mut browser = world.browser();
+    let answer = browser.get("/api/auth/oidc/login").await;
+    let set = answer.cookie("__Host-localauth-oauth-");
+    assert_eq!(set.len(), 1);
+    // Or browsers refuse the prefix.
+    assert!(
+        set[0].contains("; Secure") && set[0].contains("; Path=/;"),
+        "{}",
+        set[0]
+    );
+    assert!(!set[0].contains("Domain"), "{}", set[0]);
+    assert!(answer.cookie("localauth-oauth-").is_empty());
+
+    // What a neighbour could set is the plain name only, with an attempt of theirs.
+    let parameters = world.idp.approve(&Url::parse(answer.location()).unwrap());
+    let mut victim = world.browser();
+    for (name, value) in &browser.cookies {
+        let plain = name.strip_prefix("__Host-").unwrap();
+        victim.cookies.insert(plain.to_owned(), value.clone());
+    }
+    refused(&mut victim, &parameters, "a planted cookie").await;
+
+    let answer = browser.callback("oidc", &parameters).await;
+    assert_eq!(answer.location(), "/");
+    assert!(
+        browser.cookies.keys().all(|name| name == "__Host-session"),
+        "{:?}",
+        browser.cookies.keys()
+    );
 }

@@ -72,14 +72,14 @@ async fn over_https_everything_is_secure() {
     .await;
     let mut browser = world.browser();
     let answer = browser.get("/api/auth/oidc/login").await;
-    let cookie = answer.cookie("localauth-oauth-").remove(0).to_owned();
-    for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/api/auth", "Max-Age=600"] {
+    let cookie = answer.cookie("__Host-localauth-oauth-").remove(0).to_owned();
+    for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/;", "Max-Age=600"] {
         assert!(cookie.contains(part), "{cookie}");
     }
     let url = answer.location().parse().unwrap();
     let answer = browser.callback("oidc", &world.idp.approve(&url)).await;
     assert!(answer.location() == "/" && answer.cookie("__Host-session=")[0].contains("Secure"));
-    assert!(answer.cookie("localauth-oauth-")[0].contains("Secure"));
+    assert!(answer.cookie("__Host-localauth-oauth-")[0].contains("Secure"));
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn the_address_of_the_server_is_the_requests_or_what_a_trusted_proxy_says(
         "https://evil.example/api/auth/oidc/callback",
         "one of ours said so"
     );
-    assert!(answer.cookie("localauth-oauth-")[0].contains("Secure"));
+    assert!(answer.cookie("__Host-localauth-oauth-")[0].contains("Secure"));
     for host in ["", "a b", "a/b", "user@ai.example.org", "ai.example.org:x", "a\u{e4}"] {
         let answer = world
             .browser()

@@ -3,6 +3,7 @@
 //! An unknown, malformed or not yet available setting is an error with one line that says what would be right. Nothing
 //! that was set is ignored.
 
+mod edge;
 mod error;
 mod gather;
 mod limits;
@@ -19,6 +20,7 @@ use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 
 pub use self::{
+    edge::{Bounds, LogFormat, Tls},
     error::{Origin, SettingsError},
     limits::{LedgerPlace, Limits},
     providers::{Github, GroupFeature, Groups, Oidc},
@@ -86,6 +88,12 @@ pub struct Settings {
     pub queue_patience: Duration,
     /// What is logged, in the terms of `tracing-subscriber`.
     pub log: Option<String>,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// The pair that the server speaks TLS with.
+    pub tls: Option<Tls>,
+    /// How much strangers may make it hold.
+    pub bounds: Bounds,
 }
 
 /// Who may register.
@@ -145,6 +153,7 @@ impl Settings {
         for other in ["LOCALAUTH_QUEUE_WAITING", "LOCALAUTH_QUEUE_PATIENCE"] {
             given.needs(other, "LOCALAUTH_QUEUE_PLACES")?;
         }
+        let max_body = given.or("LOCALAUTH_MAX_BODY", "50MB", values::size)?;
         // Looks whether a model is named too.
         let upstream = upstream::upstream(&mut given)?;
         let settings = Self {
@@ -171,12 +180,15 @@ impl Settings {
             error_code: given.or("LOCALAUTH_ERROR_CODE", "string", error_code)?,
             stale_limit: given.or("LOCALAUTH_STALE_LIMIT", "5m", values::duration)?,
             shutdown_grace: given.or("LOCALAUTH_SHUTDOWN_GRACE", "30s", values::duration)?,
-            max_body: given.or("LOCALAUTH_MAX_BODY", "50MB", values::size)?,
+            max_body,
             opaque_errors: given.or("LOCALAUTH_OPAQUE_ERRORS", "false", values::boolean)?,
             queue_places: given.or("LOCALAUTH_QUEUE_PLACES", "0", values::count)?,
             queue_waiting: given.or("LOCALAUTH_QUEUE_WAITING", "100", values::count)?,
             queue_patience: given.or("LOCALAUTH_QUEUE_PATIENCE", "30s", values::duration)?,
             log: given.optional("LOCALAUTH_LOG", |text| Ok(text.to_owned()))?,
+            log_format: given.or("LOCALAUTH_LOG_FORMAT", "text", edge::log_format)?,
+            tls: edge::tls(&mut given)?,
+            bounds: edge::bounds(&mut given, max_body)?,
         };
         debug_assert!(given.is_empty(), "a known setting is not read");
         Ok(settings)

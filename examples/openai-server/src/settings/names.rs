@@ -66,8 +66,8 @@ pub(super) const NAMES: &[Name] = &[
     name("LOCALAUTH_UPSTREAM_FIRST_BYTE_TIMEOUT", Kind::Plain),
     name("LOCALAUTH_UPSTREAM_IDLE_TIMEOUT", Kind::Plain),
     name("LOCALAUTH_UPSTREAM_HEALTH_INTERVAL", Kind::Plain),
-    name("LOCALAUTH_TLS_CERT", Kind::Later),
-    name("LOCALAUTH_TLS_KEY", Kind::Later),
+    name("LOCALAUTH_TLS_CERT", Kind::Plain),
+    name("LOCALAUTH_TLS_KEY", Kind::Plain),
     name("LOCALAUTH_CLIENT_CA", Kind::Later),
     name("LOCALAUTH_JWT_TTL", Kind::Later),
     name("LOCALAUTH_ERROR_CODE", Kind::Plain),
@@ -80,6 +80,9 @@ pub(super) const NAMES: &[Name] = &[
     name("LOCALAUTH_QUEUE_PATIENCE", Kind::Plain),
     name("LOCALAUTH_CONFIG", Kind::Plain),
     name("LOCALAUTH_LOG", Kind::Plain),
+    name("LOCALAUTH_LOG_FORMAT", Kind::Plain),
+    name("LOCALAUTH_MAX_CONNECTIONS", Kind::Plain),
+    name("LOCALAUTH_BODY_MEMORY", Kind::Plain),
 ];
 
 /// What all variables of ours begin with.

@@ -20,8 +20,12 @@ use serde_json::json;
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::debug;
 
+use super::measure::Measure;
+
 /// How long the event that tells of a broken answer has to be sent.
 const FAREWELL: Duration = Duration::from_millis(50);
+
+const BROKE_OFF: &str = "broke off";
 
 /// Why an answer ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,7 @@ pin_project! {
         idle: Duration,
         stream: Option<Stream>,
         end: End,
+        measure: Option<Measure>,
         after: After,
     }
 }
@@ -74,8 +79,15 @@ impl<B> Answer<B> {
             idle,
             stream,
             end: End::NotYet,
+            measure: None,
             after: After(None),
         }
+    }
+
+    /// Counts that it broke off, if it does.
+    pub(super) fn measured(mut self, measure: Measure) -> Self {
+        self.measure = Some(measure);
+        self
     }
 
     /// Does this when it is over.
@@ -123,13 +135,16 @@ impl<B: HttpBody<Data = Bytes>> HttpBody for Answer<B> {
                 this.inner.set(None);
                 return Poll::Ready(None);
             }
-            Poll::Ready(Some(Err(_))) => "broke off",
+            Poll::Ready(Some(Err(_))) => BROKE_OFF,
             Poll::Pending => {
                 ready!(this.silence.as_mut().poll(cx));
                 "was silent for too long"
             }
         };
         debug!(why, "an answer ends early");
+        if let Some(measure) = this.measure {
+            measure.broke_off(why != BROKE_OFF);
+        }
         this.inner.set(None);
         let event = this.stream.as_ref().and_then(|stream| stream.broken(why));
         if let Some(event) = event {

@@ -115,7 +115,9 @@ impl Ask<'_> {
             if let Some(key) = &server.key {
                 headers.insert(header::AUTHORIZATION, key.clone());
             }
+            let pending = server.measure.begin();
             let result = server.send(self.via, (self.method.clone(), uri, headers), loan).await;
+            pending.ended(result.as_ref().map(http::Response::status).map_err(|why| *why));
             if result.is_err() {
                 // So that it is known to be away, and found when it is back.
                 server.look.notify_one();
@@ -168,7 +170,9 @@ pub(super) async fn finish(
         // It may end with a word of ours.
         headers.remove(header::CONTENT_LENGTH);
     }
-    let body = Answer::new(body, server.idle_timeout, stream).then(after);
+    let body = Answer::new(body, server.idle_timeout, stream)
+        .measured(server.measure.clone())
+        .then(after);
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

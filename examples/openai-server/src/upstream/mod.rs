@@ -14,6 +14,7 @@ mod failure;
 mod forward;
 mod headers;
 mod lent;
+mod measure;
 mod models;
 mod responses;
 mod server;
@@ -35,9 +36,10 @@ use localauth_core::{
 use localauth_tower::{Proxies, ResolveModel};
 use tokio::{sync::watch as signal, task::JoinSet};
 
-use self::{models::Listing, server::Server};
+use self::{measure::Measure, models::Listing, server::Server};
 use crate::{
     app,
+    metrics::UpstreamMetrics,
     settings::{ErrorCode, Settings, UpstreamSettings},
 };
 
@@ -61,6 +63,7 @@ pub struct Upstreams(Arc<Inner>);
 
 struct Inner {
     servers: Vec<Arc<Server>>,
+    metrics: Arc<UpstreamMetrics>,
     /// Which route is whose.
     table: RouteTable,
     auth: Option<Auth>,
@@ -104,10 +107,12 @@ impl Upstreams {
         settings: &Settings,
         auth: Option<&Auth>,
     ) -> Result<Self, UpstreamError> {
-        let servers = upstream
-            .servers
-            .iter()
-            .map(|server| Server::new(server, upstream).map(Arc::new));
+        let names = upstream.servers.iter().map(|server| server.origin.to_string());
+        let metrics = Arc::new(UpstreamMetrics::new(names));
+        let servers = upstream.servers.iter().enumerate().map(|(place, server)| {
+            let measure = Measure::new(Arc::clone(&metrics), place);
+            Server::new(server, upstream, measure).map(Arc::new)
+        });
         let servers: Vec<_> = servers.collect::<Result<_, _>>()?;
         let features = auth.map_or_else(localauth_core::FeatureRegistry::preset, |auth| auth.features().clone());
         let table = app::routes(&upstream.engines(), false).build(&features)?;
@@ -118,6 +123,7 @@ impl Upstreams {
         }
         Ok(Self(Arc::new(Inner {
             servers,
+            metrics,
             table,
             auth: auth.cloned(),
             style: settings.error_code,
@@ -143,6 +149,11 @@ impl Upstreams {
         let known = listings.iter().filter_map(|listing| listing.known());
         let names: BTreeSet<_> = known.flat_map(|known| known.models.keys()).collect();
         names.into_iter().map(ToString::to_string).collect()
+    }
+
+    /// What requests to them came to.
+    pub fn metrics(&self) -> &Arc<UpstreamMetrics> {
+        &self.0.metrics
     }
 
     /// How they are.

@@ -26,6 +26,7 @@ use super::{
     breaker::Breaker,
     connect::{Connector, TlsError},
     lent::{Lent, Loan},
+    measure::Measure,
     models::Listing,
 };
 use crate::settings::{UpstreamOrigin, UpstreamServer, UpstreamSettings};
@@ -48,6 +49,7 @@ pub(super) struct Server {
     /// For what becomes a socket, which HTTP/2 does not.
     sockets: Client<Connector, Lent>,
     pub(super) breaker: Breaker,
+    pub(super) measure: Measure,
     /// The models it has.
     pub(super) listing: ArcSwap<Listing>,
     /// Asks for a look at its models.
@@ -96,7 +98,7 @@ pub(super) enum NoAnswer {
 }
 
 impl Server {
-    pub(super) fn new(server: &UpstreamServer, all: &UpstreamSettings) -> Result<Self, TlsError> {
+    pub(super) fn new(server: &UpstreamServer, all: &UpstreamSettings, measure: Measure) -> Result<Self, TlsError> {
         let client = |via: Via| {
             let connector = Connector::new(server, via, all.connect_timeout)?;
             let client = Client::builder(TokioExecutor::new())
@@ -122,6 +124,7 @@ impl Server {
             client: client(Via::Any)?,
             sockets: client(Via::Socket)?,
             breaker: Breaker::default(),
+            measure,
             look: Arc::default(),
             reachable: AtomicU8::new(NEVER),
             looked: tokio::sync::Mutex::default(),
@@ -145,6 +148,7 @@ impl Server {
     pub(super) fn set_reachable(&self, is_there: bool) {
         self.reachable
             .store(if is_there { THERE } else { AWAY }, Ordering::Relaxed);
+        self.measure.set_healthy(is_there);
     }
 
     /// Whether it answers what a rule of the table lets pass.

@@ -150,7 +150,7 @@ async fn an_alias_is_the_model_that_it_means() {
         .usage_report(localauth_core::Period::Day, filter)
         .await
         .unwrap();
-    assert_eq!(report.rows[0].model, "allowed");
+    assert_eq!(&*report.rows[0].model, "allowed");
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_single_model_is_the_one_that_is_meant() {
         .usage_report(localauth_core::Period::Day, filter)
         .await
         .unwrap();
-    assert_eq!(report.rows[0].model, "secret");
+    assert_eq!(&*report.rows[0].model, "secret");
 }
 
 #[tokio::test]

@@ -171,7 +171,13 @@ impl Guard {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or_default() };
-        let running = tokio::spawn(connections::run(listener, applications, stopped, Duration::ZERO));
+        let running = tokio::spawn(connections::run(
+            listener,
+            applications,
+            connections::Manner::default(),
+            stopped,
+            Duration::ZERO,
+        ));
         Self {
             address,
             auth,

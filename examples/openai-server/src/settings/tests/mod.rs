@@ -182,8 +182,8 @@ fn what_is_wrong_is_said_in_one_line() {
             "LOCALAUTH_REDIS_URL is not available in this version",
         ),
         (
-            ("LOCALAUTH_TLS_KEY_FILE", "/x"),
-            "LOCALAUTH_TLS_KEY_FILE is not available in this version",
+            ("LOCALAUTH_CLIENT_CA_FILE", "/x"),
+            "LOCALAUTH_CLIENT_CA_FILE is not available in this version",
         ),
         (("LOCALAUTH_AUDIT_RETENTION", "0d"), "longer than nothing"),
     ];
