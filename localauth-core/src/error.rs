@@ -122,6 +122,9 @@ pub enum Denial {
     /// The body is not what the route takes.
     #[error("The request body is not valid. Send one JSON object in UTF-8, with fields of the documented types.")]
     InvalidBody,
+    /// More answers are asked for than one request may have.
+    #[error("`n` and `best_of` are larger than one request may ask for. Ask for at most 128 answers at once.")]
+    TooManyAnswers,
     /// The body is larger than the server reads.
     #[error("The request body is too large. Send a smaller one.")]
     BodyTooLarge,
@@ -163,6 +166,7 @@ impl Denial {
         Self::CrossSite,
         Self::AmbiguousRequest,
         Self::InvalidBody,
+        Self::TooManyAnswers,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::UnknownRoute,
@@ -194,6 +198,7 @@ impl Denial {
             Self::CrossSite => "cross_site",
             Self::AmbiguousRequest => "ambiguous_request",
             Self::InvalidBody => "invalid_body",
+            Self::TooManyAnswers => "integer_above_max_value",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UnknownRoute => "unknown_route",
@@ -228,7 +233,7 @@ impl Denial {
             | Self::Impersonating
             | Self::AccountInactive
             | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::AmbiguousRequest | Self::InvalidBody => StatusCode::BAD_REQUEST,
+            Self::AmbiguousRequest | Self::InvalidBody | Self::TooManyAnswers => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UnknownRoute | Self::NotFound => StatusCode::NOT_FOUND,
@@ -255,6 +260,7 @@ impl Denial {
             | Self::CrossSite => "authorization_error",
             Self::AmbiguousRequest
             | Self::InvalidBody
+            | Self::TooManyAnswers
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::UnknownRoute

@@ -129,7 +129,7 @@ impl<'a, 'r> Fields<'a, 'r> {
         for field in CHOICES {
             if let Some(number) = self.get(field).filter(|number| !number.is_empty()) {
                 let number: u32 = number.parse().map_err(|_| Denial::InvalidBody)?;
-                found.choices = found.choices.max(number);
+                found.ask_for(number)?;
             }
         }
         for field in LIMITS {

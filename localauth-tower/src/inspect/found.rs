@@ -47,7 +47,23 @@ pub(super) enum Amount {
     Tokens(u64),
 }
 
+/// The most answers to one request, as OpenAI has it: a model server makes room for all of them at once.
+const MOST_ANSWERS: u32 = 128;
+
 impl Found {
+    /// Notes that so many answers are asked for. Of several numbers the largest counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::TooManyAnswers`].
+    pub(super) fn ask_for(&mut self, answers: u32) -> Result<(), Denial> {
+        if answers > MOST_ANSWERS {
+            return Err(Denial::TooManyAnswers);
+        }
+        self.choices = self.choices.max(answers);
+        Ok(())
+    }
+
     /// Notes a limit. Under two names it must be the same one: which name counts depends on the reader.
     ///
     /// # Errors

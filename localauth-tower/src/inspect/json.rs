@@ -35,7 +35,7 @@ pub(super) fn read(text: &str, reads: &Reads) -> Result<Found, Denial> {
     found.stream = stream.unwrap_or(reads.route.streams_unasked());
     for field in CHOICES {
         if let Some(number) = get(field).map_or(Ok(None), count)? {
-            found.choices = found.choices.max(number);
+            found.ask_for(number)?;
         }
     }
     // Each of several prompts gets as many answers.

@@ -80,6 +80,20 @@ fn each_of_several_prompts_is_answered() {
 }
 
 #[test]
+fn nobody_asks_for_more_answers_than_there_is_room_for() {
+    for body in [r#"{"n":128,"best_of":7}"#, r#"{"best_of":128}"#] {
+        assert_eq!(judge(CHAT, body).unwrap().n(), 128, "{body}");
+    }
+    for body in [
+        r#"{"n":129}"#,
+        r#"{"n":1000000,"stream":true}"#,
+        r#"{"n":1,"best_of":4294967295}"#,
+    ] {
+        assert_eq!(judge(CHAT, body).unwrap_err(), Denial::TooManyAnswers, "{body}");
+    }
+}
+
+#[test]
 fn limits_that_can_be_read_in_two_ways_are_refused() {
     for body in [
         r#"{"max_tokens":5,"max_tokens":5}"#,
@@ -169,6 +183,7 @@ fn forms_name_a_model_once() {
         (&[("Model", "a")], Err(Denial::AmbiguousRequest)),
         (&[("model", "a"), ("n", "1"), ("N", "9")], Err(Denial::AmbiguousRequest)),
         (&[("model", "a"), ("n", "x")], Err(Denial::InvalidBody)),
+        (&[("model", "a"), ("n", "129")], Err(Denial::TooManyAnswers)),
         (&[("model", "a"), ("stream", "perhaps")], Err(Denial::InvalidBody)),
         (&[("model", "a\nb")], Err(Denial::InvalidBody)),
         (&[("model", "a"), ("_charset_", "utf-7")], Err(Denial::InvalidBody)),
