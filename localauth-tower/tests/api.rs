@@ -384,7 +384,7 @@ async fn every_route_of_the_table_is_guarded_and_routed() {
             let decides_itself = path == "/api/auth/verify";
             match (rule.access(), signed_in) {
                 (Access::Public, _) if !decides_itself => {
-                    assert!(status != 401 && status != 404 && status != 405, "{path}: {status}")
+                    assert!(status != 401 && status != 404 && status != 405, "{path}: {status}");
                 }
                 (_, false) => assert_eq!(status, 401, "{path}"),
                 (_, true) => assert!(status != 401 && status != 405, "{path}: {status}"),
