@@ -33,7 +33,7 @@ impl<'r> Told<'r> {
 /// How a body is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reads {
-    pub(super) names: Names,
+    pub(super) names: &'static Names,
     pub(super) route: Route,
     /// Whether the older `name` stands for the model too.
     pub(super) takes_name: bool,
@@ -53,11 +53,11 @@ impl Reads {
         let takes_name = told.model_in() == ModelIn::BodyOrName;
         Self {
             names: match route {
-                Route::Ollama => OPTIONS,
-                Route::LlamaCpp => FIELDS,
-                Route::Completions => PROMPT,
-                _ if takes_name => NAME,
-                _ => COMMON,
+                Route::Ollama => &OPTIONS,
+                Route::LlamaCpp => &FIELDS,
+                Route::Completions => &PROMPT,
+                _ if takes_name => &NAME,
+                _ => &COMMON,
             },
             route,
             takes_name,

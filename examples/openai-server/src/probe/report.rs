@@ -75,9 +75,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            url, engine, release, ..
-        } = self;
+        let Self { engine, release, .. } = self;
+        let url = self.url.trim_end_matches('/');
         // What it says of itself is shown, and nothing more than shown.
         let version = self.version.as_deref().unwrap_or("of a release that it does not tell");
         let version = version.escape_debug();
