@@ -76,7 +76,7 @@ where
         // Bodies that nobody reads whole pass through, however large.
         let is_read = user
             .and_then(CurrentUser::rule)
-            .is_some_and(|rule| rule.is_model_route());
+            .is_some_and(|rule| rule.is_model_route() || rule.names_model());
         let is_small = |body: &Body| body.size_hint().upper().is_some_and(|most| most <= FREE as u64);
         let Some(user) = user.filter(|_| is_read && !is_small(request.body())) else {
             return Counting::none(self.inner.call(request));

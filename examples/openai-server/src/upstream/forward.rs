@@ -11,7 +11,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header, 
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use localauth_core::policy::{Access, Rule};
-use localauth_tower::{CurrentUser, Inspected};
+use localauth_tower::{CurrentUser, Inspected, OverTls};
 use tokio::time::Instant;
 
 use super::{
@@ -240,7 +240,10 @@ impl Inner {
         let (is_https, host) = match self.base_url.as_deref().and_then(|url| url.split_once("://")) {
             Some((scheme, rest)) => (scheme.eq_ignore_ascii_case("https"), rest.split('/').next()),
             None => (
-                last("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
+                last("x-forwarded-proto").map_or_else(
+                    || head.extensions.get::<OverTls>().is_some(),
+                    |proto| proto.eq_ignore_ascii_case("https"),
+                ),
                 last("x-forwarded-host").or_else(host),
             ),
         };

@@ -120,10 +120,14 @@ async fn nothing_comes_back_that_acts_in_our_name() {
     names.sort();
     let ours = [
         "connection",
+        "content-security-policy",
         "content-type",
         "date",
         "openai-processing-ms",
+        "referrer-policy",
         "transfer-encoding",
+        "x-content-type-options",
+        "x-frame-options",
         "x-request-id",
     ];
     names.retain(|name| !matches!(name.as_str(), "content-length"));

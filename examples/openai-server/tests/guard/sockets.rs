@@ -72,7 +72,7 @@ async fn one_is_opened_and_passes_both_ways() {
         .usage_report(Period::Day, UsageFilter::of_user(guard.user_id))
         .await
         .unwrap();
-    assert_eq!((report.totals.requests, report.rows[0].model.as_str()), (1, "allowed"));
+    assert_eq!((report.totals.requests, &*report.rows[0].model), (1, "allowed"));
 
     drop(client);
     engine.open_at_most(1).await;

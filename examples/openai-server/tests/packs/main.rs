@@ -263,7 +263,8 @@ async fn every_route_of_every_pack_and_every_caller() {
                 match answer(who, is) {
                     Ok(()) => {
                         assert_eq!(status, StatusCode::OK, "{shown}: {body:?}");
-                        passed += 1;
+                        // We answer it ourselves.
+                        passed += usize::from(route.pattern() != "/metrics");
                         counted += u64::from(matches!(is, Is::Work(_) | Is::AdminWork));
                     }
                     Err((expected, code)) => {
