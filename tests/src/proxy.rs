@@ -131,10 +131,9 @@ impl Proxy {
 /// One process, without rights of its own, that leaves nothing outside of the folder.
 fn nginx(folder: &TempDir, address: SocketAddr, snippet: &str) -> Command {
     let at = folder.path().display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("    {kind}_temp_path {at}/{kind};\n"))
-        .collect();
+        .concat();
     let config = format!(
         "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n    access_log off;\n\
          {temporary}    server {{\n        listen {address};\n{snippet}\n    }}\n}}\n"

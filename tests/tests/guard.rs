@@ -93,7 +93,7 @@ async fn answer(State(engine): State<Engine>, request: Request) -> Response {
             text += &chunk(json!({"content": "a stand-in"}), json!("stop"));
             if asked["stream_options"]["include_usage"] == true {
                 let last = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": MODEL, "choices": [], "usage": usage});
-                text += &format!("data: {last}\n\n");
+                text = text + "data: " + &last.to_string() + "\n\n";
             }
             reply("text/event-stream", text + "data: [DONE]\n\n")
         }

@@ -118,7 +118,7 @@ async fn a_hundred_megabytes_are_refused_and_not_kept() {
     let (mut read, mut write) = stream.into_split();
     let sending = tokio::spawn(async move {
         let mut chunk = b"10000\r\n".to_vec();
-        chunk.extend([b' '; 0x10000]);
+        chunk.resize(chunk.len() + 0x10000, b' ');
         chunk.extend(b"\r\n");
         for _ in 0..SIZE / 0x10000 {
             if write.write_all(&chunk).await.is_err() {
