@@ -96,7 +96,7 @@ fn is_loopback_url(url: &str) -> bool {
 fn manner(settings: &Settings) -> anyhow::Result<Manner> {
     let tls = settings.tls.clone().map(tls::Pair::open).transpose()?.map(Arc::new);
     let limits = Limits {
-        connections: connections::most_connections(settings.bounds.connections)?,
+        connections: connections::most_connections(settings.bounds.connections, settings.upstream.is_some())?,
         ..Limits::default()
     };
     Ok(Manner {
@@ -126,6 +126,12 @@ async fn model(settings: &Settings, doors: &Doors) -> anyhow::Result<Model> {
     let Some(upstream) = &settings.upstream else {
         return own_model(settings, doors).await;
     };
+    if auth.is_none() && !upstream.is_simple() {
+        anyhow::bail!(
+            "without auth nobody looks at the model that a request names: LOCALAUTH_AUTH=false works with one upstream \
+             without aliases; leave auth on, or name one"
+        );
+    }
     let upstreams = Upstreams::start(upstream, settings, auth).await?;
     Ok(Model {
         routes: upstreams.routes(),

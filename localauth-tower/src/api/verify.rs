@@ -108,7 +108,7 @@ fn original(headers: &HeaderMap) -> Result<Option<Original>, ApiError> {
             (None, None) => continue,
             (Some(method), Some(uri)) => Original {
                 method: Method::from_bytes(method.as_bytes()).map_err(|_| unreadable())?,
-                uri: uri.parse::<Uri>().map_err(|_| unreadable())?,
+                uri: whole(uri).ok_or_else(unreadable)?,
             },
             _ => return Err(unreadable()),
         };
@@ -119,6 +119,12 @@ fn original(headers: &HeaderMap) -> Result<Option<Original>, ApiError> {
         found = Some(named);
     }
     Ok(found)
+}
+
+/// An address that is read to its end: what stands behind a `#` would be cut off here, and not where it is forwarded to.
+fn whole(uri: &str) -> Option<Uri> {
+    let is_plain = uri.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    uri.parse().ok().filter(|_| is_plain)
 }
 
 fn unreadable() -> ApiError {

@@ -14,7 +14,7 @@ use super::inspected::{Inspected, Judged, Model};
 use super::kind::Kind;
 use super::resolve::Names;
 use super::route::{Reads, Told};
-use super::{form, json};
+use super::{form, intricacy, json};
 
 /// What requests are judged by.
 #[derive(Debug, Clone)]
@@ -50,7 +50,11 @@ impl Judge {
     pub(super) fn judge(&self, kind: Kind, uri: &Uri, told: Told<'_>, body: &Bytes) -> Result<Inspected, Denial> {
         let reads = Reads::of(uri.path(), told);
         let found = match &kind {
-            Kind::Json => json::read(text(body)?, &reads)?,
+            Kind::Json => {
+                let text = text(body)?;
+                intricacy::check(text)?;
+                json::read(text, &reads)?
+            }
             Kind::Form => form::read(text(body)?, &reads)?,
             Kind::Multipart(boundary) => form::read_parts(boundary, body, &reads)?,
             Kind::Nothing => Found::default(),

@@ -28,7 +28,7 @@ const MAX_BODY: usize = 50_000_000;
 /// | 400 | `ambiguous_request` | `model` or a field that limits depend on twice, in another case, with escapes in its name, or (`model`) another one in the path or the query; two limits that differ |
 /// | 400 | `invalid_body` | no JSON object in UTF-8 to its end, deeper than 128, or one of those fields of another type |
 /// | 400 | `integer_above_max_value` | `n` or `best_of` above 128 |
-/// | 413 | `body_too_large` | larger than [`max_body`](Self::max_body): by its `Content-Length` before it is read, else as soon as it is |
+/// | 413 | `body_too_large` | larger than [`max_body`](Self::max_body): by its `Content-Length` before it is read, else as soon as it is; or more than 100,000 objects and arrays, or 2,000,000 values, which would be many times as large in memory |
 /// | 415 | `unsupported_media_type` | neither JSON nor a form, or with a `Content-Encoding` |
 ///
 /// ```

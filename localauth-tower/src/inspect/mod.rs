@@ -10,6 +10,7 @@ mod form;
 mod found;
 mod future;
 mod inspected;
+mod intricacy;
 mod json;
 mod judge;
 mod kind;

@@ -99,7 +99,7 @@ use super::service::MeterUsageService;
 /// assert_eq!(response.status(), 401);
 ///
 /// let report = auth.usage_report(Period::Day, UsageFilter::of_user(ada.id)).await?;
-/// assert_eq!(report.rows[0].model, "llama");
+/// assert_eq!(&*report.rows[0].model, "llama");
 /// assert_eq!(report.totals.requests, 1);
 /// assert_eq!((report.totals.prompt_tokens, report.totals.completion_tokens), (19, 10));
 /// # Ok(())

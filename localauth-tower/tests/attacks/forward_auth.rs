@@ -207,6 +207,8 @@ async fn odd_methods_and_paths_are_not_what_somebody_declared() {
     let bearer = format!("Bearer {token}");
     for (method, uri) in [
         ("POST", "//v1/chat/completions"),
+        ("POST", "/v1/chat/completions#/../../../api/pull"),
+        ("POST", "/v1/chat/completions#"),
         ("POST", "/v1/chat/completions/"),
         ("POST", "/v1%2fchat/completions"),
         ("POST", "/v1/./chat/completions"),

@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use tracing::debug;
 
 use super::{
-    Counts, Ended, Limits, Manner,
+    Counts, Ended, Limits, Manner, Place,
     activity::{Activity, Idle},
     pace::{self, Paced},
     stall::Unstalled,
@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// Answers until the client has enough, or the server.
-    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
         // Tokens are small, and each is awaited by somebody.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "a connection cannot be set to send at once");
@@ -96,7 +96,7 @@ impl Server {
                 }
             },
         };
-        self.converse(stream, peer).await;
+        self.converse(stream, peer, place).await;
     }
 
     async fn shake_hands(
@@ -118,20 +118,21 @@ impl Server {
             .await
     }
 
-    async fn converse<S>(&self, stream: S, peer: SocketAddr)
+    async fn converse<S>(&self, stream: S, peer: SocketAddr, place: Place)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::default();
         let (app, seen, limits, over_tls) = (self.app.clone(), activity.clone(), self.limits, self.speaks_tls());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (app, open) = (app.clone(), seen.begin());
+            let (app, open, place) = (app.clone(), seen.begin(), place.clone());
             async move {
                 let _open = open;
                 let (head, body) = request.into_parts();
                 let (body, late) = Paced::new(body, &limits);
                 let mut request = Request::from_parts(head, pace::boxed(body));
                 request.extensions_mut().insert(ConnectInfo(peer));
+                request.extensions_mut().insert(place);
                 if over_tls {
                     request.extensions_mut().insert(OverTls);
                 }

@@ -67,7 +67,9 @@ pub struct TooManyConnections {
 /// # Errors
 ///
 /// When more are wanted than the system gives.
-pub fn most_connections(wanted: Option<usize>) -> Result<usize, TooManyConnections> {
+///
+/// In front of upstreams, half of the files are for connections to these.
+pub fn most_connections(wanted: Option<usize>, is_guard: bool) -> Result<usize, TooManyConnections> {
     let default = Limits::default().connections;
     let files = match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(files) => files,
@@ -76,7 +78,7 @@ pub fn most_connections(wanted: Option<usize>) -> Result<usize, TooManyConnectio
             return Ok(wanted.unwrap_or(default));
         }
     };
-    let most = fit(wanted, default, files)?;
+    let most = fit(wanted, default, if is_guard { files / 2 } else { files })?;
     if most < wanted.unwrap_or(default) {
         info!(
             most,
@@ -84,6 +86,12 @@ pub fn most_connections(wanted: Option<usize>) -> Result<usize, TooManyConnectio
         );
     }
     Ok(most)
+}
+
+/// How many requests to upstreams there may be at once: each takes a connection.
+pub fn most_forwarded() -> usize {
+    let files = rlimit::Resource::NOFILE.get_soft().unwrap_or(1_024);
+    usize::try_from((files / 2).saturating_sub(OWN_FILES / 2)).map_or(usize::MAX, |most| most.max(16))
 }
 
 fn fit(wanted: Option<usize>, default: usize, files: u64) -> Result<usize, TooManyConnections> {

@@ -5,6 +5,7 @@ mod connection;
 mod counts;
 mod limits;
 mod pace;
+mod place;
 mod stall;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,8 @@ use crate::tls::Pair;
 use self::connection::Server;
 pub use self::{
     counts::{Counts, Ended},
-    limits::{Limits, TooManyConnections, most_connections},
+    limits::{Limits, TooManyConnections, most_connections, most_forwarded},
+    place::Place,
 };
 
 /// How long to wait when the system has no more room for connections.
@@ -135,10 +137,8 @@ pub async fn run(
         told_full = false;
         let open = counts.opened();
         let server = Arc::clone(&server);
-        tasks.spawn(async move {
-            let _held = (place, open);
-            server.serve(stream, peer).await;
-        });
+        let place = Place::new((place, open));
+        tasks.spawn(async move { server.serve(stream, peer, place).await });
     });
     tokio::select! {
         () = stop => {}
@@ -156,10 +156,8 @@ pub async fn run(
     let refuse = accept(&listener, |stream, peer| {
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
             let server = Arc::clone(&refusing);
-            tokio::spawn(async move {
-                let _place = place;
-                server.serve(stream, peer).await;
-            });
+            let place = Place::new(place);
+            tokio::spawn(async move { server.serve(stream, peer, place).await });
         }
     });
     let finished = async { while tasks.join_next().await.is_some() {} };

@@ -73,6 +73,12 @@ pub struct UpstreamServer {
 }
 
 impl UpstreamSettings {
+    /// Whether every request goes to one server, by the names that this one knows.
+    pub fn is_simple(&self) -> bool {
+        let [only] = self.servers.as_slice() else { return false };
+        only.aliases.is_empty()
+    }
+
     /// What the servers are, each once.
     pub fn engines(&self) -> Vec<Engine> {
         let mut engines = Vec::new();

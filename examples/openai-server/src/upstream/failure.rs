@@ -23,6 +23,8 @@ pub(super) enum Failure {
     Unreachable,
     #[error("The model server cannot be reached in time. Try again shortly; if it stays so, tell an administrator.")]
     NotConnectedInTime,
+    #[error("Too many requests are under way. Try again shortly.")]
+    Full,
     #[error("The model server broke off before it answered. Try again; if it happens again, tell an administrator.")]
     Broken,
     #[error("The model server did not begin to answer in time. Ask for less, or try again when it has less to do.")]
@@ -59,6 +61,7 @@ impl Failure {
         match self {
             Self::Unreachable | Self::Broken | Self::KeyRefused | Self::Odd => StatusCode::BAD_GATEWAY,
             Self::NotConnectedInTime | Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
+            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownModel(_) | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::NoModel | Self::Ambiguous(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -74,6 +77,7 @@ impl Failure {
             | Self::TooSlow
             | Self::KeyRefused
             | Self::Odd => "upstream_unavailable",
+            Self::Full => "overloaded",
             Self::UnknownModel(_) => "model_not_found",
             Self::NoModel => "model_required",
             Self::UnknownRoute => "unknown_route",

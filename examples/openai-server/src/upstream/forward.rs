@@ -12,7 +12,7 @@ use http_body_util::Limited;
 use hyper::body::Incoming;
 use localauth_core::policy::{Access, Rule};
 use localauth_tower::{CurrentUser, Inspected, OverTls};
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     Inner, Upstreams,
@@ -60,6 +60,7 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
     let servers = inner.servers_for(rule, Asked::of(&head)).await?;
     let body = inner.bounded(rule, &head, body)?;
     let sent = headers::asked(&head.headers, &inner.seen(&head), None);
+    let slot = inner.slot()?;
     let loan = Loan::new(body);
     let ask = Ask {
         method: &head.method,
@@ -68,12 +69,18 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
         via: Via::Any,
     };
     let (server, response) = ask.first_that_answers(&servers, &loan).await?;
-    let after = changes_models(rule).then(|| {
-        let servers = inner.servers.clone();
-        let look: AfterEnd = Box::new(move || servers.iter().for_each(|server| server.look.notify_one()));
-        look
+    let changed = if changes_models(rule) {
+        inner.servers.clone()
+    } else {
+        Vec::new()
+    };
+    let after: AfterEnd = Box::new(move || {
+        drop(slot);
+        for server in changed {
+            server.look.notify_one();
+        }
     });
-    finish(inner, &server, &head.uri, response, after).await
+    finish(inner, &server, &head.uri, response, Some(after)).await
 }
 
 /// Whether a rule is for a list of models, which is made here.
@@ -126,6 +133,7 @@ impl Ask<'_> {
                 Ok(response) => return Ok((Arc::clone(server), response)),
                 Err(NoAnswer::NotConnected) => failure = Failure::Unreachable,
                 Err(NoAnswer::NotConnectedInTime) => failure = Failure::NotConnectedInTime,
+                Err(NoAnswer::NoFiles) => return Err(Failure::Full),
                 Err(NoAnswer::Broken) => return Err(Failure::Broken),
                 Err(NoAnswer::TooSlow) => return Err(Failure::TooSlow),
                 Err(NoAnswer::BodyTooLarge) => return Err(Failure::BodyTooLarge),
@@ -180,6 +188,12 @@ pub(super) async fn finish(
 }
 
 impl Inner {
+    /// A place among the requests that are under way to upstreams. Without that bound a few clients could use up all
+    /// files there are.
+    pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Failure::Full)
+    }
+
     fn list(&self, user: Option<&CurrentUser>, language: Language) -> Result<Response, Failure> {
         let listings: Vec<_> = self.servers.iter().map(|server| server.listing.load_full()).collect();
         if listings.iter().all(|listing| matches!(**listing, Listing::Unknown)) {

@@ -49,7 +49,9 @@ impl Pending<'_> {
     pub(super) fn ended(mut self, result: Result<StatusCode, NoAnswer>) {
         self.count(match result {
             Ok(status) => UpstreamOutcome::Answered(status),
-            Err(NoAnswer::NotConnected | NoAnswer::NotConnectedInTime) => UpstreamOutcome::ConnectFailed,
+            Err(NoAnswer::NotConnected | NoAnswer::NotConnectedInTime | NoAnswer::NoFiles) => {
+                UpstreamOutcome::ConnectFailed
+            }
             Err(NoAnswer::TooSlow) => UpstreamOutcome::TimedOut,
             Err(NoAnswer::Broken) => UpstreamOutcome::BrokeOff,
             // The client's doing.

@@ -34,11 +34,14 @@ use localauth_core::{
     policy::{RouteTable, RouteTableError},
 };
 use localauth_tower::{Proxies, ResolveModel};
-use tokio::{sync::watch as signal, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch as signal},
+    task::JoinSet,
+};
 
 use self::{measure::Measure, models::Listing, server::Server};
 use crate::{
-    app,
+    app, connections,
     metrics::UpstreamMetrics,
     settings::{ErrorCode, Settings, UpstreamSettings},
 };
@@ -64,6 +67,8 @@ pub struct Upstreams(Arc<Inner>);
 struct Inner {
     servers: Vec<Arc<Server>>,
     metrics: Arc<UpstreamMetrics>,
+    /// Requests that may be under way at once.
+    slots: Arc<Semaphore>,
     /// Which route is whose.
     table: RouteTable,
     auth: Option<Auth>,
@@ -124,6 +129,9 @@ impl Upstreams {
         Ok(Self(Arc::new(Inner {
             servers,
             metrics,
+            slots: Arc::new(Semaphore::new(
+                connections::most_forwarded().min(Semaphore::MAX_PERMITS),
+            )),
             table,
             auth: auth.cloned(),
             style: settings.error_code,

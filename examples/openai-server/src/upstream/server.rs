@@ -87,6 +87,8 @@ pub(super) enum NoAnswer {
     NotConnected,
     /// Nor was there one in time.
     NotConnectedInTime,
+    /// Nor could there be: this process has no file left for it.
+    NoFiles,
     /// The connection ended before an answer began.
     Broken,
     /// No answer began in time.
@@ -206,7 +208,15 @@ impl Server {
             let io = cause.downcast_ref::<std::io::Error>();
             io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
         };
+        let has_no_file = |cause: &(dyn std::error::Error + 'static)| {
+            let io = cause.downcast_ref::<std::io::Error>();
+            // EMFILE and ENFILE.
+            io.is_some_and(|io| matches!(io.raw_os_error(), Some(24 | 23)))
+        };
         if error.is_connect() {
+            if causes(error).any(has_no_file) {
+                return NoAnswer::NoFiles;
+            }
             return if causes(error).any(is_late) {
                 NoAnswer::NotConnectedInTime
             } else {

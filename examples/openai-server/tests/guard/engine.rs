@@ -163,7 +163,10 @@ impl Engine {
     ) -> Self {
         let data: Vec<_> = models
             .iter()
-            .map(|id| json!({"id": id, "object": "model", "created": 7, "owned_by": "me", "root": "/srv/x"}))
+            .map(|id| {
+                json!({"id": id, "object": "model", "created": 7, "owned_by": "me", "root": "/srv/x", "path": "/srv/y",
+                "status": {"args": ["--api-key", "/srv/secret"]}})
+            })
             .collect();
         let list = json!({"object": "list", "data": data});
         Self::start(move |asked| match asked.target() {

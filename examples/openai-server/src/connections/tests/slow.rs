@@ -132,6 +132,32 @@ async fn one_too_many_is_told_so_and_a_place_is_free_again() {
 }
 
 #[tokio::test]
+async fn whoever_goes_on_with_a_connection_keeps_its_place() {
+    let (kept, mut keeps) = tokio::sync::mpsc::unbounded_channel();
+    let app = Router::new().route("/", get(async || "fine")).route(
+        "/keep",
+        get(async move |request: Request| drop(kept.send(request.extensions().get::<Place>().cloned().unwrap()))),
+    );
+    let manner = Manner {
+        limits: Limits {
+            connections: 1,
+            ..Limits::default()
+        },
+        ..Manner::default()
+    };
+    let server = Running::with(app, LONG, manner).await;
+    let answer = server
+        .ask("GET /keep HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let place = keeps.recv().await.unwrap();
+    assert_eq!(server.counts.open(), 1);
+    assert!(server.ask("").await.starts_with("HTTP/1.1 503"));
+    drop(place);
+    while !server.ask(GET).await.starts_with("HTTP/1.1 200") {}
+}
+
+#[tokio::test]
 async fn many_idle_connections_keep_nobody_out() {
     // As many as two ends of each fit into the files of one process, with room to spare. `tests/tests/hardening.rs` has
     // ten thousand, at the real program.

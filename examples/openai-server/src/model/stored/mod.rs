@@ -47,6 +47,9 @@ const MOST: (usize, usize) = (10_000, 1_000);
 /// How many bytes of them, roughly: what went in, each earlier turn included, and what came out.
 const MOST_BYTES: (u64, u64) = (1 << 28, 1 << 26);
 
+/// The longest answer that is stored, in bytes: it is kept in memory until its id is known.
+const MOST_ANSWER: usize = 32 << 20;
+
 /// Who owns which stored response.
 #[derive(Clone)]
 pub struct Stored(Arc<Inner>);
@@ -344,9 +347,8 @@ struct Partial {
 /// Notes whose an answer is that is not streamed.
 async fn take_note(by: &Stored, asking: &Asking, response: Response) -> Response {
     let (parts, body) = response.into_parts();
-    // All of it is in memory already.
-    let Ok(read) = body.collect().await else {
-        let text = json!({ "message": "the answer cannot be read" });
+    let Ok(read) = Limited::new(body, MOST_ANSWER).collect().await else {
+        let text = json!({ "message": "the answer cannot be read, or is larger than an answer is" });
         return (StatusCode::INTERNAL_SERVER_ERROR, Json(text)).into_response();
     };
     let bytes = read.to_bytes();

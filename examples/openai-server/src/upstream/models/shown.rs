@@ -55,8 +55,25 @@ pub(in super::super) fn shown<'a>(
     response
 }
 
+/// What of an upstream's words about a model is for everybody. Where the weights lie, or what it was started with, is not.
+const OBJECT: [&str; 7] = ["id", "object", "created", "owned_by", "max_model_len", "parent", "meta"];
+const TAG: [&str; 7] = [
+    "name",
+    "model",
+    "modified_at",
+    "size",
+    "digest",
+    "details",
+    "capabilities",
+];
+
+fn only(said: &Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
+    let pass = said.iter().filter(|(field, _)| fields.contains(&field.as_str()));
+    pass.map(|(field, value)| (field.clone(), value.clone())).collect()
+}
+
 fn object(name: &str, said: &Map<String, Value>) -> Value {
-    let mut object = said.clone();
+    let mut object = only(said, &OBJECT);
     object.insert("id".to_owned(), name.into());
     for (field, usual) in [
         ("object", Value::from("model")),
@@ -65,13 +82,11 @@ fn object(name: &str, said: &Map<String, Value>) -> Value {
     ] {
         object.entry(field).or_insert(usual);
     }
-    // Where the weights lie is nobody's business.
-    object.remove("root");
     object.into()
 }
 
 fn tag(name: &str, said: &Map<String, Value>) -> Value {
-    let mut tag = said.clone();
+    let mut tag = only(said, &TAG);
     tag.insert("name".to_owned(), name.into());
     tag.insert("model".to_owned(), name.into());
     tag.into()

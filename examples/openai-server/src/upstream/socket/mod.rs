@@ -19,6 +19,8 @@ use self::{
     handshake::{admit, check_origin, path, query, speak},
     pass::{Watched, pass},
 };
+use crate::connections::Place;
+
 use super::{
     Inner,
     choose::Asked,
@@ -62,6 +64,8 @@ pub(super) async fn open(inner: &Inner, rule: &Arc<Rule>, mut head: Parts) -> Re
         headers: &sent,
         via: Via::Socket,
     };
+    // The client's connection goes on, and counts as one, when this request is over; so does that to the upstream.
+    let places = (inner.slot()?, head.extensions.get::<Place>().cloned());
     let nothing = Loan::new(Body::empty());
     let (server, mut answer) = ask.first_that_answers(&servers, &nothing).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -83,6 +87,7 @@ pub(super) async fn open(inner: &Inner, rule: &Arc<Rule>, mut head: Parts) -> Re
         if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
             pass(ours, theirs, idle, watched, closing).await;
         }
+        drop(places);
     });
     Ok(response)
 }
