@@ -38,7 +38,7 @@
 //!     .layer(RequireFeature::new("chat"))
 //!     .route("/admin/reload", post(reload).layer(RequireAdmin::new()))
 //!     .layer(RequireAuth::new(&auth))
-//!     .merge(localauth_tower::api::router(&auth)); // /api/auth/*
+//!     .merge(localauth_tower::api::router(&auth)); // /api/auth/*; and console::router(&auth) for people
 //!
 //! async fn chat(user: CurrentUser) -> String {
 //!     format!("Hello {}", user.name())
@@ -68,12 +68,15 @@
 //! | none | the layers, for any tower service |
 //! | `axum` | [`CurrentUser`] and `Option<CurrentUser>` as extractors |
 //! | `api` | `api::router`: accounts over REST |
+//! | `console` | `console::router`: pages for people |
 //! | `oauth` | `oauth`: sign-in with GitHub and OpenID Connect |
 #![deny(missing_docs)]
 
 #[cfg(feature = "api")]
 pub mod api;
 mod client;
+#[cfg(feature = "console")]
+pub mod console;
 mod current_user;
 mod enforce_limits;
 #[cfg(feature = "axum")]

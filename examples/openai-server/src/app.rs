@@ -19,6 +19,7 @@ use localauth_tower::{
     ContractErrors, CountPrompt, EnforceLimits, FairShare, Inspect, MeterUsage, Proxies, RequireAuth, RequireModel,
     RoutePolicy, Site,
     api::{self, ApiBuilder, CrossSite, Renewal},
+    console::{self, ConsoleBuilder},
     oauth::OAuth,
 };
 use serde_json::json;
@@ -143,13 +144,21 @@ pub fn compose_counted(
             let table = Arc::new(table.build(auth.features())?);
             let mut api = ApiBuilder::new(auth)
                 .site(site.clone())
-                .models(names)
+                .models(names.clone())
                 .policy(table.clone())
                 .oauth(providers.clone());
+            let mut console = ConsoleBuilder::new(auth)
+                .site(site.clone())
+                .models(names)
+                .policy(table.clone())
+                .oauth(providers);
             if let Some(default) = default {
-                api = api.default_model(default);
+                api = api.default_model(default.clone());
+                console = console.default_model(default);
             }
-            guarded(settings, auth, &site, table, model).merge(api.build())
+            let model = guarded(settings, auth, &site, table, model);
+            let console = console.openai(model.clone()).build();
+            model.merge(api.build()).merge(console)
         }
         Doors::SharedKeys(auth) => {
             let table = Arc::new(table.build(auth.features())?);
@@ -264,7 +273,7 @@ pub fn routes(engines: &[Engine], keeps_owners: bool) -> RouteTableBuilder {
 fn rules(doors: &Doors, table: &RouteTableBuilder) -> RouteTableBuilder {
     let api = api::routes(RouteTable::builder());
     let rules = match doors {
-        Doors::Accounts(_, providers) => providers.routes(api),
+        Doors::Accounts(_, providers) => console::routes(providers.routes(api), "/"),
         Doors::SharedKeys(_) => api,
         Doors::Open => return RouteTable::builder(),
     };

@@ -27,6 +27,7 @@ const SIGN_IN: &[&str] = &["/api/auth/login", "/api/auth/register", "/api/auth/t
 pub struct CrossSite {
     site: Site,
     errors: ContractErrors,
+    without_cookies_too: bool,
 }
 
 impl CrossSite {
@@ -46,6 +47,13 @@ impl CrossSite {
         self.errors = errors;
         self
     }
+
+    /// Whatever changes something is refused to other sites, also when no cookie of ours comes with it: for forms, with
+    /// which another site could sign somebody in as somebody else.
+    pub fn without_cookies_too(mut self) -> Self {
+        self.without_cookies_too = true;
+        self
+    }
 }
 
 /// Refuses what changes something or opens a channel (WebSocket), comes from another site by `Sec-Fetch-Site` or `Origin`, and is vouched for by a cookie
@@ -57,7 +65,7 @@ impl CrossSite {
 /// For `axum::middleware::from_fn_with_state`, outside of [`RequireAuth`](crate::RequireAuth). The API has it already; put
 /// it around your own routes when they take the session cookie.
 pub async fn refuse_cross_site(State(state): State<CrossSite>, mut request: Request, next: Next) -> Response {
-    let sign_in = SIGN_IN.contains(&request.uri().path());
+    let sign_in = state.without_cookies_too || SIGN_IN.contains(&request.uri().path());
     let by_cookie = cookies(request.headers()).any(|(name, _)| is_ours(name));
     if only_looks(&request) || !(sign_in || by_cookie) {
         return next.run(request).await;
@@ -147,6 +155,12 @@ pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8]
         let pair = pair.trim_ascii();
         (pair.split(|&b| b == b'=').next().unwrap_or_default(), pair)
     })
+}
+
+/// All cookies: name and value.
+#[cfg(feature = "console")]
+pub(crate) fn cookies_of(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    cookies(headers).map(|(name, pair)| (name, pair.get(name.len() + 1..).unwrap_or_default()))
 }
 
 fn forget_cookies(headers: &mut HeaderMap) {

@@ -39,6 +39,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::{Proxies, RequireAuth, RoutePolicy, Site};
 
+#[cfg(feature = "console")]
+pub(crate) use cross_site::cookies_of;
 pub use cross_site::{CrossSite, refuse_cross_site};
 pub use renew::{Renewal, renew_session};
 

@@ -1,0 +1,23 @@
+# Was um jede Seite herum ist.
+skip = Zum Inhalt springen
+nav = Seiten
+nav-admin = Verwaltung
+nav-home = Start
+nav-keys = Schlüssel
+nav-usage = Verbrauch
+nav-account = Konto
+nav-users = Benutzer
+nav-invites = Einladungen
+nav-all-usage = Gesamtverbrauch
+nav-tiers = Stufen und Grenzen
+nav-shared-keys = Gemeinsame Schlüssel
+nav-audit = Protokoll
+nav-why = Warum abgelehnt?
+nav-health = Zustand
+sign-in = Anmelden
+sign-out = Abmelden
+language = Sprache:
+copy = Kopieren
+to-home = Zur Startseite
+impersonating = Sie handeln als { $name }. Alles, was Sie tun, wird auch unter Ihrem eigenen Namen festgehalten, { $by }.
+impersonating-end = Nicht mehr als diese Person handeln

@@ -1,0 +1,23 @@
+# What is around every page.
+skip = Skip to the content
+nav = Pages
+nav-admin = Administration
+nav-home = Home
+nav-keys = Keys
+nav-usage = Usage
+nav-account = Account
+nav-users = Users
+nav-invites = Invites
+nav-all-usage = All usage
+nav-tiers = Tiers and limits
+nav-shared-keys = Shared keys
+nav-audit = Audit log
+nav-why = Why refused?
+nav-health = Health
+sign-in = Sign in
+sign-out = Sign out
+language = Language:
+copy = Copy
+to-home = To the home page
+impersonating = You are acting as { $name }. Everything you do is recorded under your own name too, { $by }.
+impersonating-end = Stop acting as them

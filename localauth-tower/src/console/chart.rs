@@ -1,0 +1,1 @@
+//! TODO(builder): stacked bars and meters as SVG.

@@ -1,0 +1,88 @@
+//! Refusals as pages.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, Method, StatusCode, header};
+use localauth_core::Denial;
+
+use super::Console;
+use super::frame::Frame;
+use super::language::Language;
+use super::page::{page_with, see};
+use super::trouble::Trouble;
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct Refusal {
+    frame: Frame,
+    text: String,
+    /// Signing in (as somebody else) would help.
+    sign_in: bool,
+}
+
+/// Turns what layers and handlers refuse into a page in the reader's language; whoever is not signed in is led to where
+/// they can be, and back.
+///
+/// For `axum::middleware::from_fn_with_state`, outside of everything that refuses.
+pub(super) async fn pages(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let language = Language::of(request.headers());
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let target = target.to_owned();
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_script = request
+        .headers()
+        .get("sec-fetch-dest")
+        .is_some_and(|dest| dest == "empty");
+    let mut response = next.run(request).await;
+    let trouble = response.extensions_mut().remove::<Arc<Trouble>>();
+    let denial = response.extensions().get::<Denial>().copied();
+    let trouble = match (trouble, denial) {
+        (Some(trouble), _) => trouble,
+        (None, Some(denial)) => Arc::new(Trouble::from(denial)),
+        (None, None) => return response,
+    };
+    if is_script {
+        // Our own script wants to know the status only.
+        return bare(trouble.status(), response.headers());
+    }
+    let signed_out = trouble.status() == StatusCode::UNAUTHORIZED;
+    if signed_out && is_get {
+        return keep(see(&sign_in_address(&target)), response.headers());
+    }
+    let page = Refusal {
+        frame: Frame::bare(&console.home, language, &target, "error-title", None),
+        text: trouble.text(language),
+        sign_in: signed_out,
+    };
+    keep(page_with(trouble.status(), &page), response.headers())
+}
+
+/// Where to sign in, to come back to `target`.
+fn sign_in_address(target: &str) -> String {
+    if target == "/" {
+        return "/login".to_owned();
+    }
+    let next: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
+    format!("/login?next={next}")
+}
+
+/// `response` with what the refusal says in its head: cookies, and when to come again.
+fn keep(mut response: Response, refusal: &HeaderMap) -> Response {
+    for name in [header::SET_COOKIE, header::RETRY_AFTER] {
+        for value in refusal.get_all(&name) {
+            response.headers_mut().append(&name, value.clone());
+        }
+    }
+    response
+}
+
+fn bare(status: StatusCode, refusal: &HeaderMap) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    keep(response, refusal)
+}

@@ -1,0 +1,10 @@
+//! The console, in process: pages as a browser without scripts uses them.
+#![cfg(feature = "console")]
+
+mod accounts;
+mod house;
+mod keys;
+mod pages;
+mod support;
+mod usage;
+mod users;
