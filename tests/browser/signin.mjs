@@ -1,12 +1,8 @@
 // Signs in at a server under test through its provider, as somebody at a browser does; see README.md.
 
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
 
-// The packages lie outside the checkout, where `import` does not look.
-const packages = createRequire(join(process.env.LOCALAUTH_TEST_BROWSER_MODULES ?? import.meta.dirname, 'packages'));
-const { chromium } = packages('playwright-core');
+import { launch } from './driver.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -74,11 +70,7 @@ async function signIn(page) {
 let browser;
 let page;
 try {
-  // Chromium has no sandbox for root, and in a container little shared memory.
-  browser = await chromium.launch({
-    executablePath: process.env.LOCALAUTH_TEST_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
+  browser = await launch();
   page = await browser.newPage();
   page.setDefaultTimeout(Number(values.timeout) * 1000);
   process.stdout.write(`${JSON.stringify(await signIn(page))}\n`);

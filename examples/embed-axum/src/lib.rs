@@ -1,9 +1,9 @@
-//! An axum server of one's own with users, keys, a feature gate, an admin route and usage.
+//! An axum server of one's own with users, keys, a feature gate, an admin route, usage, and the console.
 
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use localauth_core::Auth;
-use localauth_tower::{CurrentUser, MeterUsage, RequireAdmin, RequireAuth, RequireFeature, api};
+use localauth_tower::{CurrentUser, MeterUsage, RequireAdmin, RequireAuth, RequireFeature, api, console};
 use serde_json::{Value, json};
 
 /// The whole application.
@@ -16,6 +16,7 @@ pub fn app(auth: &Auth) -> Router {
         .route("/hello", get(hello))
         .layer(RequireAuth::new(auth))
         .merge(api::router(auth)) // /api/auth/*: register, sign in, make a key, …
+        .merge(console::router(auth)) // the same for people, at /
 }
 
 async fn chat(user: CurrentUser, Json(request): Json<Value>) -> Json<Value> {

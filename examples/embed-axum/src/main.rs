@@ -1,4 +1,4 @@
-//! `cargo run -p embed-axum`, then register with `POST /api/auth/register`.
+//! `cargo run -p embed-axum`, then register at <http://127.0.0.1:3000/register>.
 
 use std::net::SocketAddr;
 

@@ -29,6 +29,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use crate::{
     body_memory::{BodyMemory, Budget},
     connections::Counts,
+    front_page,
     health::{self, Readiness},
     metrics::{Metrics, Sources},
     model::{
@@ -121,7 +122,8 @@ pub fn compose_counted(
     let site = site(settings);
     let names = model.names.clone();
     let default = model.default.clone();
-    let model = if upstreams.is_some() {
+    let in_front = !model.engines.is_empty();
+    let model = if in_front {
         // They answer to every path, or say that it is unknown.
         model
     } else {
@@ -157,7 +159,11 @@ pub fn compose_counted(
                 console = console.default_model(default);
             }
             let model = guarded(settings, auth, &site, table, model);
-            let console = console.openai(model.clone()).build();
+            let mut console = console.openai(model.clone()).build();
+            if in_front {
+                // They have something of their own there.
+                console = front_page::for_browsers(console, model.clone());
+            }
             model.merge(api.build()).merge(console)
         }
         Doors::SharedKeys(auth) => {

@@ -10,6 +10,7 @@ pub mod columns;
 pub mod connections;
 pub mod data_dir;
 pub mod exposure;
+pub mod front_page;
 pub mod health;
 pub mod logging;
 pub mod metrics;

@@ -198,12 +198,17 @@ async fn announce(
                 None => String::new(),
             };
             info!(
-                "nobody has registered yet; the first to do so is the administrator: curl -c jar -H 'content-type: \
-                 application/json' -d '{{\"email\": \"you@example.org\", \"password\": \"a long and unlikely \
-                 sentence\"{code}}}' {origin}/api/auth/register"
+                "nobody has registered yet; the first to do so is the administrator: open {origin}/register in a browser, \
+                 or curl -c jar -H 'content-type: application/json' -d '{{\"email\": \"you@example.org\", \
+                 \"password\": \"a long and unlikely sentence\"{code}}}' {origin}/api/auth/register"
             );
         }
-        Doors::Accounts(..) | Doors::SharedKeys(_) => {
+        Doors::Accounts(..) => {
+            info!(
+                "open {origin}/ in a browser, or try it: curl -H 'authorization: Bearer YOUR_KEY' {origin}/v1/models"
+            );
+        }
+        Doors::SharedKeys(_) => {
             info!("try it: curl -H 'authorization: Bearer YOUR_KEY' {origin}/v1/models");
         }
         Doors::Open => info!("try it: curl {origin}/v1/models"),

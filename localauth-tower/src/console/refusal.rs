@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use localauth_core::Denial;
 
 use super::Console;
@@ -42,24 +42,29 @@ pub(super) async fn pages(State(console): State<Console>, request: Request, next
     let trouble = response.extensions_mut().remove::<Arc<Trouble>>();
     let denial = response.extensions().get::<Denial>().copied();
     let trouble = match (trouble, denial) {
-        (Some(trouble), _) => trouble,
+        (Some(trouble), _) => {
+            if let Some(denial) = trouble.denial() {
+                response.extensions_mut().insert(denial);
+            }
+            trouble
+        }
         (None, Some(denial)) => Arc::new(Trouble::from(denial)),
         (None, None) => return response,
     };
     if is_script {
         // Our own script wants to know the status only.
-        return bare(trouble.status(), response.headers());
+        return bare(trouble.status(), response);
     }
     let signed_out = trouble.status() == StatusCode::UNAUTHORIZED;
     if signed_out && is_get {
-        return keep(see(&sign_in_address(&target)), response.headers());
+        return keep(see(&sign_in_address(&target)), response);
     }
     let page = Refusal {
         frame: Frame::bare(&console.home, language, &target, "error-title", None),
         text: trouble.text(language),
         sign_in: signed_out,
     };
-    keep(page_with(trouble.status(), &page), response.headers())
+    keep(page_with(trouble.status(), &page), response)
 }
 
 /// Where to sign in, to come back to `target`.
@@ -71,17 +76,22 @@ fn sign_in_address(target: &str) -> String {
     format!("/login?next={next}")
 }
 
-/// `response` with what the refusal says in its head: cookies, and when to come again.
-fn keep(mut response: Response, refusal: &HeaderMap) -> Response {
+/// `response` with what the refusal says in its head, cookies and when to come again, and with its reason for those who
+/// log and count.
+fn keep(mut response: Response, refusal: Response) -> Response {
+    let (mut refusal, _) = refusal.into_parts();
     for name in [header::SET_COOKIE, header::RETRY_AFTER] {
-        for value in refusal.get_all(&name) {
+        for value in refusal.headers.get_all(&name) {
             response.headers_mut().append(&name, value.clone());
         }
+    }
+    if let Some(denial) = refusal.extensions.remove::<Denial>() {
+        response.extensions_mut().insert(denial);
     }
     response
 }
 
-fn bare(status: StatusCode, refusal: &HeaderMap) -> Response {
+fn bare(status: StatusCode, refusal: Response) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     keep(response, refusal)

@@ -19,11 +19,14 @@ const WRONG: &str = "wrong_credentials";
 /// The sign-in limiter has had enough.
 const LIMITED: &str = "too_many_attempts";
 /// Where people sign in.
-const SIGN_IN: [&str; 4] = [
+const SIGN_IN: [&str; 7] = [
     "/api/auth/login",
     "/api/auth/token-login",
     "/api/auth/register",
     "/api/auth/password",
+    "/login",
+    "/register",
+    "/account/password",
 ];
 
 /// Writes what is to be written about a request that is over.
@@ -64,7 +67,10 @@ pub(super) fn write(seen: &Seen, took: Duration) {
 fn failed_authentication(seen: &Seen) -> Option<&'static str> {
     match (seen.status?, seen.denial) {
         (_, Some(Denial::MissingCredentials)) => None,
-        (StatusCode::UNAUTHORIZED, Some(denial)) | (_, Some(denial @ Denial::AccountInactive)) => Some(denial.code()),
+        // The console answers some of them by leading to the sign-in.
+        (_, Some(denial)) if denial.status() == StatusCode::UNAUTHORIZED || denial == Denial::AccountInactive => {
+            Some(denial.code())
+        }
         (StatusCode::UNAUTHORIZED, None) => Some(WRONG),
         (StatusCode::TOO_MANY_REQUESTS, None) if SIGN_IN.contains(&seen.pattern()) => Some(LIMITED),
         _ => None,

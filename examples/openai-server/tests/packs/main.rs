@@ -171,7 +171,7 @@ impl World {
             async { "" }
         });
         let model = Model {
-            routes: Router::new().route("/", echo.clone()).route("/{*rest}", echo),
+            routes: Router::new().fallback(echo),
             names: vec![MODEL.to_owned()],
             engines: engines.to_vec(),
             ..Model::default()
