@@ -141,7 +141,7 @@ impl From<Denial> for Trouble {
         Self {
             status: denial.status(),
             text: Text::Id(super::failures::denial(denial), Vec::new()),
-            retry_after: None,
+            retry_after: matches!(denial, Denial::StoreUnavailable).then_some(1),
             denial: Some(denial),
         }
     }
