@@ -40,7 +40,9 @@ pub(super) async fn link(
     provider: PathId<Provider>,
     request: Request,
 ) -> Result<Response, Trouble> {
-    own(visit.user()?)?;
+    let user = visit.user()?;
+    own(user)?;
+    user.require_unbound_minting()?;
     let provider = provider.0.ok_or_else(missing)?.as_str();
     let (parts, _) = request.into_parts();
     let (url, cookies) = begin(&console, &visit, provider, &parts).await?;

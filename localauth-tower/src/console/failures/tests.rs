@@ -1,6 +1,4 @@
-use localauth_core::{
-    AddUserError, AttemptError, PasswordRejection, RegisterError, ScopeExceeded, StoreError, TierName,
-};
+use localauth_core::{AddUserError, AttemptError, KeyScope, PasswordRejection, RegisterError, StoreError, TierName};
 use std::time::Duration;
 
 use super::*;
@@ -111,8 +109,14 @@ fn what_is_wrong_with_users_and_invites_is_told_in_both_languages() {
 #[test]
 fn what_is_wrong_with_keys_and_limits_is_told_in_both_languages() {
     for field in ["models", "features", "routes", "ips", "tier", "can_mint"] {
-        told(field, KeyError::Exceeds(ScopeExceeded { field }));
+        told(field, Trouble::bad(exceeded(field)));
     }
+    let mut more = KeyScope::default();
+    more.can_mint = true;
+    told(
+        "can_mint",
+        KeyError::from(more.within(&KeyScope::default()).unwrap_err()),
+    );
     all_told!(
         KeyError::Name,
         KeyError::Expired,

@@ -1,9 +1,11 @@
 //! Sign-out, and the choice of a language.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use cookie::{Cookie, SameSite};
 use http::{HeaderValue, header};
+use localauth_core::Denial;
 
 use super::way;
 use crate::api::cookies;
@@ -13,12 +15,21 @@ use crate::console::language::{self, Language};
 use crate::console::page::{done, see};
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
+use crate::current_user::Anonymous;
 
 /// How long a browser keeps the choice of a language.
 const YEAR: time::Duration = time::Duration::days(365);
 
 /// Ends the session that was used. Whoever is signed out already loses the cookies that say nothing any more.
-pub(super) async fn sign_out(State(console): State<Console>, visit: Visit) -> Result<Response, Trouble> {
+pub(super) async fn sign_out(
+    State(console): State<Console>,
+    visit: Visit,
+    nobody: Option<Extension<Anonymous>>,
+) -> Result<Response, Trouble> {
+    if let Some(Extension(Anonymous(denial @ Denial::StoreUnavailable))) = nobody {
+        // There may well be a session, which would live on.
+        return Err(denial.into());
+    }
     let acted = visit.user.as_ref().is_some_and(|user| user.impersonator().is_some());
     console.auth.sign_out(&visit.caller).await?;
     // The administrator's own session was replaced when they began to act as somebody, and its token is nowhere.
