@@ -16,6 +16,10 @@ use crate::console::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "account/show.html")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a part of the page that is there or not"
+)]
 pub(super) struct Account {
     frame: Frame,
     /// The name and the picture as they are in the form.

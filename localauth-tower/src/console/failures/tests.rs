@@ -111,8 +111,10 @@ fn what_is_wrong_with_keys_and_limits_is_told_in_both_languages() {
     for field in ["models", "features", "routes", "ips", "tier", "can_mint"] {
         told(field, Trouble::bad(exceeded(field)));
     }
-    let mut more = KeyScope::default();
-    more.can_mint = true;
+    let more = KeyScope {
+        can_mint: true,
+        ..KeyScope::default()
+    };
     told(
         "can_mint",
         KeyError::from(more.within(&KeyScope::default()).unwrap_err()),

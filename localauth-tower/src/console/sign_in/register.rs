@@ -26,6 +26,10 @@ enum Invite {
 /// The form, with what was typed in before.
 #[derive(Template)]
 #[template(path = "sign_in/register.html")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a part of the page that is there or not"
+)]
 pub(super) struct Register {
     frame: Frame,
     name: String,

@@ -47,8 +47,8 @@ async fn the_buttons_take_along_where_to_and_the_invite() {
     page.says("href=\"/api/auth/github/login\">");
     let page = browser.get("/register?invite=a%26b%22c").await.expect(200);
     page.says("href=\"/api/auth/github/login?invite_code=a%26b%22c\">Register with GitHub");
-    let page = browser.get(&format!("/invite/{}", invite)).await.expect(200);
-    page.says(&format!("/api/auth/github/login?invite_code={}", invite));
+    let page = browser.get(&format!("/invite/{invite}")).await.expect(200);
+    page.says(&format!("/api/auth/github/login?invite_code={invite}"));
 }
 
 #[tokio::test]

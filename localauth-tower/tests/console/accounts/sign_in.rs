@@ -180,7 +180,7 @@ async fn other_sites_sign_nobody_in_or_out() {
 async fn a_key_signs_in_for_as_long_as_it_is_good() {
     let world = World::with(|auth| auth.shared_key(SHARED), |console| console);
     let ada = world.user("Ada", Role::User).await;
-    let lifetime = Duration::from_secs(60);
+    let lifetime = Duration::from_mins(1);
     let new = NewKey::named("laptop").expiring(world.auth.now() + lifetime);
     let key = world.auth.create_key(ada.id, new).await.unwrap();
     let mut browser = world.browser();
