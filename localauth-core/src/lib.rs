@@ -129,7 +129,7 @@ pub use model::ModelAllowList;
 pub use owned::{NotTaken, OwnedBy, Owners};
 pub use password::{
     MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, Password, PasswordCost, PasswordError, PasswordHash, PasswordRejection,
-    Passwords, Verified, check_new as check_new_password,
+    Passwords, Verified, check_new as check_new_password, strength as password_strength,
 };
 pub use scope::{InvalidRoutePattern, KeyScope, KeyTier, RoutePattern, ScopeExceeded};
 pub use secret::{Digest, MIN_SECRET_BYTES, SecretError, SecretRing, SecretVersion, ServerSecret, StoredDigest};

@@ -21,6 +21,8 @@ pub const MIN_PASSWORD_CHARS: usize = 12;
 pub const MAX_PASSWORD_CHARS: usize = 128;
 /// How much of a password its strength is estimated from: what comes later can only make it stronger.
 const ESTIMATED_CHARS: usize = 48;
+/// The [`strength`] that a new password needs.
+const STRONG_ENOUGH: u8 = 3;
 
 /// A password in plain text, on its way to be hashed. Wiped when dropped; `Debug` shows nothing.
 pub struct Password(Zeroizing<String>);
@@ -150,15 +152,32 @@ pub fn check_new(password: &Password, known: &[&str], acknowledge_weak: bool) ->
     if chars < MIN_PASSWORD_CHARS {
         return Err(PasswordRejection::TooShort);
     }
+    if strength(password, known) < STRONG_ENOUGH {
+        return Err(PasswordRejection::TooWeak);
+    }
+    Ok(())
+}
+
+/// How hard `password` is to guess by zxcvbn's estimate: from 0, among the first guesses, to 4, beyond reach. `known` are
+/// words an attacker would try first. [`check_new`] wants 3.
+///
+/// Takes time of the processor, a few milliseconds at most: not for the threads that answer requests.
+///
+/// ```
+/// use localauth_core::{Password, password_strength};
+///
+/// assert_eq!(password_strength(&Password::new("password"), &[]), 0);
+/// assert_eq!(password_strength(&Password::new("correct-horse-battery-staple"), &[]), 4);
+/// assert!(password_strength(&Password::new("ada.lovelace"), &["ada.lovelace"]) < 3);
+/// ```
+pub fn strength(password: &Password, known: &[&str]) -> u8 {
+    let text = password.0.as_str();
     // The estimate takes time that grows with the square of the length, and more for texts made for it.
     let end = text
         .char_indices()
         .nth(ESTIMATED_CHARS)
         .map_or(text.len(), |(at, _)| at);
-    if zxcvbn::zxcvbn(&text[..end], known).score() < zxcvbn::Score::Three {
-        return Err(PasswordRejection::TooWeak);
-    }
-    Ok(())
+    zxcvbn::zxcvbn(&text[..end], known).score().into()
 }
 
 /// Cost parameters of argon2id.

@@ -87,6 +87,8 @@ mod fair_share;
 mod fuzz;
 mod gate;
 mod inspect;
+#[cfg(any(feature = "oauth", feature = "console"))]
+mod local_path;
 mod meter_usage;
 #[cfg(feature = "oauth")]
 pub mod oauth;

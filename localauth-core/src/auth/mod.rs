@@ -187,6 +187,11 @@ impl Auth {
         self.0.local_auth
     }
 
+    /// Whether the first registration needs the setup code. Once there is a user nobody does.
+    pub fn has_setup_code(&self) -> bool {
+        self.0.setup_code.is_some()
+    }
+
     /// A key of its own for `label`, derived from the server's secret: for cookies that only this server can read, say.
     /// The same on every node with that secret.
     pub fn derive_key(&self, label: &[u8]) -> zeroize::Zeroizing<[u8; 32]> {

@@ -14,7 +14,7 @@ mod json;
 mod keys;
 mod me;
 mod openapi;
-mod path;
+pub(crate) mod path;
 mod query;
 mod quota;
 pub(crate) mod refusals;

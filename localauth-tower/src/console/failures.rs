@@ -1,8 +1,9 @@
 //! Which text tells which failure of a use case.
 
 use localauth_core::{
-    AddUserError, ChangePasswordError, CreateInviteError, EntropyError, ImpersonateError, KeyError, LimitError,
-    ManageError, PasswordRejection, RegisterError, SharedKeysError, SignInError, StoreError,
+    AddUserError, AttemptError, ChangePasswordError, CreateInviteError, Denial, EntropyError, ImpersonateError,
+    InvalidLimit, InvalidTierName, InvalidWindow, KeyError, LimitError, ManageError, ParseExpiryError,
+    PasswordRejection, RegisterError, SharedKeysError, SignInError, StoreError,
 };
 
 use super::trouble::Trouble;
@@ -11,14 +12,23 @@ use super::trouble::Trouble;
 trait Told {
     /// The id of its text; `None` where its own words, the API's English, have to do.
     fn text_id(&self) -> Option<&'static str>;
+
+    /// What is put into it.
+    fn detail(&self) -> Option<(&'static str, String)> {
+        None
+    }
 }
 
 macro_rules! told {
     ($($error:ty),* $(,)?) => {$(
         impl From<$error> for Trouble {
             fn from(error: $error) -> Self {
-                let id = error.text_id();
-                Self::from_api(error.into(), id)
+                let (id, detail) = (error.text_id(), error.detail());
+                let trouble = Self::from_api(error.into(), id);
+                match detail {
+                    Some((name, value)) => trouble.with(name, value),
+                    None => trouble,
+                }
             }
         }
     )*};
@@ -49,9 +59,59 @@ impl From<EntropyError> for Trouble {
     }
 }
 
-impl From<localauth_core::AttemptError> for Trouble {
-    fn from(error: localauth_core::AttemptError) -> Self {
+impl From<AttemptError> for Trouble {
+    fn from(error: AttemptError) -> Self {
         Self::from_api(error.into(), None)
+    }
+}
+
+impl From<InvalidLimit> for Trouble {
+    fn from(error: InvalidLimit) -> Self {
+        LimitError::from(error).into()
+    }
+}
+
+impl From<InvalidTierName> for Trouble {
+    fn from(_: InvalidTierName) -> Self {
+        Self::bad("error-tier-name")
+    }
+}
+
+impl From<InvalidWindow> for Trouble {
+    fn from(_: InvalidWindow) -> Self {
+        Self::bad("error-window")
+    }
+}
+
+impl From<ParseExpiryError> for Trouble {
+    fn from(_: ParseExpiryError) -> Self {
+        Self::bad("error-duration")
+    }
+}
+
+/// What a layer's reason says to people.
+pub(super) const fn denial(reason: Denial) -> &'static str {
+    match reason {
+        Denial::MissingCredentials
+        | Denial::InvalidSession
+        | Denial::InvalidApiKey
+        | Denial::ExpiredApiKey
+        | Denial::InvalidToken => "error-signed-out",
+        Denial::ConflictingCredentials => "error-two-credentials",
+        Denial::AdminRequired => "error-admin-required",
+        Denial::FeatureDisabled => "error-feature-off",
+        Denial::ModelNotAllowed => "error-model-not-allowed",
+        Denial::KeyScope => "error-key-scope",
+        Denial::Impersonating => "error-impersonating",
+        Denial::AccountInactive => "error-account-inactive",
+        Denial::CrossSite => "error-cross-site",
+        Denial::BodyTooLarge => "error-too-large",
+        Denial::StoreUnavailable => "error-store",
+        Denial::UnknownRoute => "error-no-such-page",
+        Denial::NotFound => "error-nothing-here",
+        Denial::QuotaExceeded => "error-quota",
+        Denial::RateLimited => "error-rate-limited",
+        _ => "error-refused",
     }
 }
 
@@ -123,6 +183,8 @@ impl Told for ManageError {
             Self::LastAdmin => "error-last-admin",
             Self::NotLocal => "error-no-password-here",
             Self::NotActive => "error-not-active",
+            Self::Status => "error-status",
+            Self::UnknownFeature(_) => "error-unknown-feature",
             Self::Models => "error-models",
             Self::Name => "error-name-required",
             Self::Avatar => "error-avatar",
@@ -130,12 +192,26 @@ impl Told for ManageError {
             _ => return None,
         })
     }
+
+    fn detail(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::UnknownFeature(feature) => Some(("feature", feature.clone())),
+            _ => None,
+        }
+    }
 }
 
 impl Told for ImpersonateError {
     fn text_id(&self) -> Option<&'static str> {
         match self {
             Self::Manage(error) => error.text_id(),
+            _ => None,
+        }
+    }
+
+    fn detail(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Manage(error) => error.detail(),
             _ => None,
         }
     }
@@ -149,6 +225,13 @@ impl Told for CreateInviteError {
             _ => None,
         }
     }
+
+    fn detail(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Manage(error) => error.detail(),
+            _ => None,
+        }
+    }
 }
 
 impl Told for KeyError {
@@ -156,6 +239,8 @@ impl Told for KeyError {
         Some(match self {
             Self::Name => "error-key-name",
             Self::Expired => "error-key-expired",
+            Self::UnknownFeature(_) => "error-unknown-feature",
+            Self::Exceeds(beyond) => exceeded(beyond.field),
             Self::Scope => "error-key-scope-list",
             Self::TooMany => "error-key-too-many",
             Self::NotFound => "error-no-such-key",
@@ -163,6 +248,25 @@ impl Told for KeyError {
             Self::NoSuchTier => "error-no-such-tier",
             _ => return None,
         })
+    }
+
+    fn detail(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::UnknownFeature(feature) => Some(("feature", feature.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// A key would have more than its maker: of what.
+fn exceeded(field: &str) -> &'static str {
+    match field {
+        "models" => "error-exceeds-models",
+        "features" => "error-exceeds-features",
+        "routes" => "error-exceeds-routes",
+        "ips" => "error-exceeds-ips",
+        "tier" => "error-exceeds-tier",
+        _ => "error-exceeds",
     }
 }
 
@@ -172,14 +276,26 @@ impl Told for LimitError {
             Self::NoSuchUser => "error-no-such-user",
             Self::NoSuchLimit => "error-no-such-limit",
             Self::NoSuchTier => "error-no-such-tier",
+            Self::Invalid(InvalidLimit::NoMaximum) => "error-limit-no-maximum",
             Self::TooMany => "error-limit-too-many",
-            Self::Model => "error-limit-model",
+            Self::SameId => "error-limit-same-id",
+            Self::DefaultTier(_) => "error-tier-default-missing",
+            Self::UnknownFeature(_) => "error-unknown-feature",
+            Self::Model | Self::Invalid(InvalidLimit::Model) => "error-limit-model",
             Self::TierIsDefault(_) => "error-tier-default",
             Self::TierInUse(_) => "error-tier-in-use",
             Self::TierHasKeys(..) => "error-tier-has-keys",
             Self::Outdated => "error-outdated",
             _ => return None,
         })
+    }
+
+    fn detail(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::UnknownFeature(feature) => Some(("feature", feature.clone())),
+            Self::DefaultTier(tier) => Some(("tier", tier.to_string())),
+            _ => None,
+        }
     }
 }
 
@@ -192,3 +308,6 @@ impl Told for SharedKeysError {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,9 @@ struct Console {
     policy: Option<Arc<RouteTable>>,
     /// The providers people can sign in with besides an address and a password.
     providers: Arc<[&'static str]>,
+    /// Those themselves: accounts are linked to them.
+    #[cfg(feature = "oauth")]
+    oauth: Option<crate::oauth::OAuth>,
     /// The routes of an `OpenAI` endpoint, in their layers.
     openai: Option<Router>,
 }
@@ -106,6 +109,8 @@ pub struct ConsoleBuilder {
     default_model: Option<Arc<str>>,
     policy: Option<Arc<RouteTable>>,
     providers: Vec<&'static str>,
+    #[cfg(feature = "oauth")]
+    oauth: Option<crate::oauth::OAuth>,
     openai: Option<Router>,
 }
 
@@ -120,6 +125,8 @@ impl ConsoleBuilder {
             default_model: None,
             policy: None,
             providers: Vec::new(),
+            #[cfg(feature = "oauth")]
+            oauth: None,
             openai: None,
         }
     }
@@ -172,6 +179,7 @@ impl ConsoleBuilder {
     #[cfg(feature = "oauth")]
     pub fn oauth(mut self, oauth: &crate::oauth::OAuth) -> Self {
         self.providers = oauth.providers();
+        self.oauth = Some(oauth.clone());
         self
     }
 
@@ -200,6 +208,8 @@ impl ConsoleBuilder {
             default_model: self.default_model,
             policy: self.policy,
             providers: self.providers.into(),
+            #[cfg(feature = "oauth")]
+            oauth: self.oauth,
             openai: self.openai,
         };
         handlers(&console.home)

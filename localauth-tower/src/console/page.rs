@@ -22,6 +22,16 @@ pub(crate) fn page_with(status: StatusCode, template: &impl Template) -> Respons
     }
 }
 
+/// A form once more, with the status of what went wrong, and when to try again.
+pub(crate) fn again(trouble: &Trouble, template: &impl Template) -> Response {
+    let mut response = page_with(trouble.status(), template);
+    if let Some(seconds) = trouble.retry_after() {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
 /// Leads to another page, to be got (RFC 9110, section 15.4.4).
 pub(crate) fn see(path: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(path) else {

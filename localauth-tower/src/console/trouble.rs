@@ -71,6 +71,16 @@ impl Trouble {
         self.status
     }
 
+    pub(crate) const fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// Whether it has a text in each language.
+    #[cfg(test)]
+    pub(super) const fn is_translated(&self) -> bool {
+        matches!(self.text, Text::Id(..))
+    }
+
     pub(crate) const fn denial(&self) -> Option<Denial> {
         self.denial
     }
@@ -128,24 +138,10 @@ impl Trouble {
 
 impl From<Denial> for Trouble {
     fn from(denial: Denial) -> Self {
-        let id = match denial {
-            Denial::MissingCredentials
-            | Denial::InvalidSession
-            | Denial::InvalidApiKey
-            | Denial::ExpiredApiKey
-            | Denial::InvalidToken => "error-signed-out",
-            Denial::AdminRequired => "error-admin-required",
-            Denial::KeyScope => "error-key-scope",
-            Denial::AccountInactive => "error-account-inactive",
-            Denial::CrossSite => "error-cross-site",
-            Denial::StoreUnavailable => "error-store",
-            Denial::UnknownRoute => "error-no-such-page",
-            _ => "error-refused",
-        };
         Self {
             status: denial.status(),
-            text: Text::Id(id, Vec::new()),
-            retry_after: None,
+            text: Text::Id(super::failures::denial(denial), Vec::new()),
+            retry_after: matches!(denial, Denial::StoreUnavailable).then_some(1),
             denial: Some(denial),
         }
     }

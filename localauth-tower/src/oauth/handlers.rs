@@ -11,12 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::Door;
 use super::attempt::{self, Attempt, Linker, Wishes};
 use super::failure::{Failure, quoted};
-use super::next::local_path;
 use crate::CurrentUser;
 use crate::api::caller::Asker;
 use crate::api::cookies;
 use crate::api::error::ApiError;
 use crate::api::refusals::{ErrorBody, Refusals};
+use crate::local_path::local_path;
 
 /// What comes with a wish to sign in.
 #[derive(Default, Deserialize, IntoParams)]
@@ -82,20 +82,33 @@ pub(super) async fn link(State(door): State<Door>, user: CurrentUser, request: R
     let asker = Asker::find(&parts, &door.site);
     let Query(wanted) =
         Query::<Wanted>::try_from_uri(&parts.uri).map_err(|_| ApiError::bad("the query cannot be read"))?;
-    let linker = linker(&user)
+    let next = wanted.next.as_deref().and_then(local_path);
+    let (url, cookies) = begin_link(&door, &user, &parts, next, asker.https).await?;
+    Ok(with_cookies(Json(Way { url }).into_response(), cookies))
+}
+
+/// Where `user` has to go to link an identity, and the cookies that go with it.
+pub(super) async fn begin_link(
+    door: &Door,
+    user: &CurrentUser,
+    parts: &http::request::Parts,
+    next: Option<String>,
+    https: bool,
+) -> Result<(String, Vec<HeaderValue>), ApiError> {
+    let linker = linker(user)
         .ok_or_else(|| ApiError::forbidden("only somebody who is signed in, as themselves, can link an identity"))?;
     // What may not make keys may not make other ways in.
     user.require_unbound_minting()?;
     let wishes = Wishes {
-        next: wanted.next.as_deref().and_then(local_path),
+        next,
         link: Some(linker),
         ..Wishes::default()
     };
-    match begin(&door, &parts, wishes, asker.https).await {
-        Ok((url, cookies)) => Ok(with_cookies(Json(Way { url }).into_response(), cookies)),
+    match begin(door, parts, wishes, https).await {
+        Ok(begun) => Ok(begun),
         Err(Failure::Ours(error)) => Err(error),
         Err(failure) => {
-            log(&door, &failure);
+            log(door, &failure);
             Err(ApiError::Said(
                 StatusCode::BAD_GATEWAY,
                 "the provider cannot be asked at the moment: try again a little later".to_owned(),

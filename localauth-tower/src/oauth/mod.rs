@@ -40,7 +40,6 @@ mod failure;
 mod github;
 mod handlers;
 mod http;
-mod next;
 mod oidc;
 
 use std::pin::Pin;
@@ -149,15 +148,10 @@ impl OAuth {
     /// The routes themselves, without the layers they need: [`RequireAuth`](crate::RequireAuth) that lets anonymous requests
     /// on, and [`refuse_cross_site`](crate::api::refuse_cross_site). A provider that is not configured has none.
     pub fn router(&self, site: &Site) -> Router {
-        let seal = Seal::new(&self.auth);
+        let site = Arc::new(site.clone());
         let mut router = Router::new();
         for provider in &self.providers {
-            let door = Door {
-                auth: self.auth.clone(),
-                site: Arc::new(site.clone()),
-                seal: seal.clone(),
-                provider: Arc::clone(provider),
-            };
+            let door = self.door(provider, &site);
             let path = |what: &str| format!("/api/auth/{}/{what}", provider.name());
             let door_routes = Router::new()
                 .route(&path("login"), get(handlers::login))
@@ -167,6 +161,31 @@ impl OAuth {
             router = router.merge(door_routes);
         }
         router
+    }
+
+    fn door(&self, provider: &Arc<Provider>, site: &Arc<Site>) -> Door {
+        Door {
+            auth: self.auth.clone(),
+            site: Arc::clone(site),
+            seal: Seal::new(&self.auth),
+            provider: Arc::clone(provider),
+        }
+    }
+
+    /// Where `user` has to go to link an identity at `provider`, and the cookies that go with it; `None` when there is no
+    /// such provider.
+    #[cfg(feature = "console")]
+    pub(crate) async fn begin_link(
+        &self,
+        provider: &str,
+        site: &Arc<Site>,
+        user: &crate::CurrentUser,
+        parts: &::http::request::Parts,
+    ) -> Option<Result<(String, Vec<::http::HeaderValue>), crate::api::error::ApiError>> {
+        let provider = self.providers.iter().find(|one| one.name() == provider)?;
+        let https = site.is_https(&parts.extensions, &parts.headers);
+        let door = self.door(provider, site);
+        Some(handlers::begin_link(&door, user, parts, None, https).await)
     }
 
     /// Declares the routes: who may reach each.

@@ -11,7 +11,7 @@ const HERE: &str = "http://here.invalid";
 ///
 /// Browsers take `\` for `/`, skip tabs and line breaks, and take `//name` for another host (WHATWG URL Standard, 4.4): what
 /// begins like one of these is not followed, and neither is what becomes so when `.` and `..` are resolved.
-pub(super) fn local_path(text: &str) -> Option<String> {
+pub(crate) fn local_path(text: &str) -> Option<String> {
     let own = |text: &str| text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/\\");
     if !own(text) || text.len() > MAX_BYTES || text.chars().any(char::is_control) {
         return None;
