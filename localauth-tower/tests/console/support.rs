@@ -56,6 +56,14 @@ impl World {
         auth: impl FnOnce(AuthBuilder) -> AuthBuilder,
         console: impl FnOnce(ConsoleBuilder) -> ConsoleBuilder,
     ) -> Self {
+        Self::around(auth, |_, builder| console(builder))
+    }
+
+    /// The same, for a console around something that needs the handle.
+    pub(crate) fn around(
+        auth: impl FnOnce(AuthBuilder) -> AuthBuilder,
+        console: impl FnOnce(&Auth, ConsoleBuilder) -> ConsoleBuilder,
+    ) -> Self {
         let store = MemoryStore::new();
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
         let builder = Auth::builder(store.clone())
@@ -69,7 +77,7 @@ impl World {
         let app = ApiBuilder::new(&auth)
             .models(models.clone())
             .build()
-            .merge(console(ConsoleBuilder::new(&auth).models(models)).build());
+            .merge(console(&auth, ConsoleBuilder::new(&auth).models(models)).build());
         Self {
             auth,
             store,

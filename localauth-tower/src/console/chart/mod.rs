@@ -76,7 +76,7 @@ pub(crate) struct Shapes {
     pub(crate) name: String,
     /// Which colour: `s1` to `s8`.
     pub(crate) colour: usize,
-    pub(crate) shapes: Vec<Shape>,
+    pub(crate) parts: Vec<Shape>,
 }
 
 /// A part of a bar.
@@ -153,7 +153,7 @@ impl Chart {
             shapes.push(Shapes {
                 name,
                 colour: place.min(MAX_BANDS) + 1,
-                shapes: parts,
+                parts,
             });
         }
         let ticks = scale.ticks().map(|n| Tick {

@@ -98,7 +98,7 @@ proptest! {
         let drawing = Chart { label: "x".to_owned(), bars: bars(count), bands }.draw(language());
 
         let mut heights = vec![0.0; count];
-        for shape in drawing.shapes.iter().flat_map(|shapes| &shapes.shapes) {
+        for shape in drawing.shapes.iter().flat_map(|shapes| &shapes.parts) {
             let (x, y, width, height) =
                 (number(&shape.x), number(&shape.y), number(&shape.width), number(&shape.height));
             prop_assert!(x >= 0.0 && x + width <= 100.0);

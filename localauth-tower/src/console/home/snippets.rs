@@ -130,7 +130,7 @@ mod tests {
         assert!(curl.contains(r#""model": "it'\''s \"$HOME\" `id` \\ \n{x}""#), "{curl}");
         for text in [python, node, rust] {
             assert!(
-                text.contains(r#""it's \"$HOME\" `id` \\ \n{x}""#) || text.contains(r#"it\'s"#),
+                text.contains(r#""it's \"$HOME\" `id` \\ \n{x}""#) || text.contains(r"it\'s"),
                 "{text}"
             );
         }

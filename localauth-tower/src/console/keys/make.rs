@@ -41,7 +41,7 @@ pub(super) struct Secret<'k> {
     pub(super) frame: Frame,
     pub(super) name: String,
     pub(super) id: String,
-    pub(super) secret: &'k str,
+    pub(super) text: &'k str,
     /// Until when the old one is good, after a rotation.
     pub(super) old_until: Option<Timestamp>,
     pub(super) is_new: bool,
@@ -62,7 +62,7 @@ pub(super) async fn make(State(console): State<Console>, visit: Visit, fields: F
             frame: visit.frame(&console, "keys-made"),
             name: created.key.name.clone(),
             id: created.key.id.to_string(),
-            secret: created.plain.expose(),
+            text: created.plain.expose(),
             old_until: None,
             is_new: true,
         })),

@@ -32,7 +32,7 @@ pub(super) async fn rotate(
         frame: visit.frame(&console, "keys-rotated"),
         name: key.name,
         id: key.id.to_string(),
-        secret: rotated.plain.expose(),
+        text: rotated.plain.expose(),
         old_until: Some(rotated.grace_until).filter(|_| !grace.is_zero()),
         is_new: false,
     }))

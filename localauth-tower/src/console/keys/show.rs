@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use localauth_core::{ApiKey, Limit, Timestamp, UsageFilter};
+use localauth_core::{ApiKey, Limit, UsageFilter};
 
 use super::super::Console;
 use super::super::frame::Frame;
@@ -22,7 +22,8 @@ use super::{find, may_mint, written};
 struct Show {
     frame: Frame,
     key: ApiKey,
-    now: Timestamp,
+    /// Whether the secret from before the last rotation is still good.
+    is_old_good: bool,
     is_over: bool,
     /// Each list that narrows it: the id of its name, and its entries.
     lists: Vec<(&'static str, Vec<String>)>,
@@ -34,13 +35,6 @@ struct Show {
     may_rotate: bool,
     may_revoke: bool,
     graces: [&'static str; 5],
-}
-
-impl Show {
-    /// Whether the secret from before the last rotation is still good.
-    fn is_good(&self, until: &Timestamp) -> bool {
-        !self.now.is_past(*until)
-    }
 }
 
 pub(super) async fn show(
@@ -78,7 +72,7 @@ pub(super) async fn show(
             .collect(),
         tier: key.scope.tier.as_ref().map(|tier| tier.name.to_string()),
         frame,
-        now,
+        is_old_good: key.previous.as_ref().is_some_and(|old| !now.is_past(old.until)),
         is_over: key.expires_at.is_some_and(|end| now.is_past(end)),
         key,
         periods: PERIODS,
