@@ -191,9 +191,31 @@ impl KeyView {
     }
 }
 
+/// What is wrong with a wish for a key, by the field that holds it.
+#[derive(Debug)]
+pub(crate) enum BadWish {
+    Limits(ApiError),
+    Tier(ApiError),
+    Routes(ApiError),
+    Networks(ApiError),
+    Expiry(ApiError),
+}
+
+impl From<BadWish> for ApiError {
+    fn from(wish: BadWish) -> Self {
+        match wish {
+            BadWish::Limits(error)
+            | BadWish::Tier(error)
+            | BadWish::Routes(error)
+            | BadWish::Networks(error)
+            | BadWish::Expiry(error) => error,
+        }
+    }
+}
+
 impl CreateKey {
     /// What is to be made, or what is wrong with it.
-    pub(crate) fn wish(self, auth: &Auth) -> Result<NewKey, ApiError> {
+    pub(crate) fn wish(self, auth: &Auth) -> Result<NewKey, BadWish> {
         let rules = self.limits.unwrap_or_default().into_iter();
         // Whose limits these are is for the maker to say, never for the body.
         let limits = rules.map(|rule| {
@@ -201,11 +223,14 @@ impl CreateKey {
             Ok(KeyLimit { holder: None, limit })
         });
         let tier = self.tier.filter(|name| !name.is_empty()).map(|name| {
-            let name = name.parse().map_err(|e| ApiError::bad(format!("tier: {e}")))?;
-            Ok::<_, ApiError>(KeyTier { name, holder: None })
+            let name = name
+                .parse()
+                .map_err(|e| BadWish::Tier(ApiError::bad(format!("tier: {e}"))))?;
+            Ok(KeyTier { name, holder: None })
         });
         let routes = self.routes.map(|all| {
-            let parse = |text: &String| text.parse().map_err(|e| ApiError::bad(format!("routes: {e}")));
+            let wrong = |e| BadWish::Routes(ApiError::bad(format!("routes: {e}")));
+            let parse = |text: &String| text.parse().map_err(wrong);
             all.iter().map(parse).collect::<Result<Vec<_>, _>>()
         });
         let ips = self
@@ -215,12 +240,12 @@ impl CreateKey {
             models: self.models.map(|all| all.into_iter().collect()),
             features: self.features.map(|all| all.into_iter().collect()),
             routes: routes.transpose()?,
-            ips: ips.transpose()?,
+            ips: ips.transpose().map_err(BadWish::Networks)?,
             can_mint: self.can_mint,
-            limits: limits.collect::<Result<_, ApiError>>()?,
+            limits: limits.collect::<Result<_, ApiError>>().map_err(BadWish::Limits)?,
             tier: tier.transpose()?,
         });
-        new.expires_at = expiry(self.expires_in, self.expires_at, auth.now())?;
+        new.expires_at = expiry(self.expires_in, self.expires_at, auth.now()).map_err(BadWish::Expiry)?;
         Ok(new)
     }
 }
@@ -295,6 +320,15 @@ pub(crate) async fn written(api: &Api) {
     }
 }
 
+/// How long an old secret stays good.
+pub(crate) fn grace(text: Option<&str>) -> Result<std::time::Duration, ApiError> {
+    match text {
+        None | Some("") => Ok(DEFAULT_ROTATION_GRACE),
+        Some("0" | "0s" | "0m" | "0h" | "0d") => Ok(std::time::Duration::ZERO),
+        Some(text) => parse_duration(text).map_err(|e| ApiError::bad(format!("grace: {e}"))),
+    }
+}
+
 /// Give a key a new secret under the same id. The old one is good until the grace ends.
 #[utoipa::path(post, operation_id = "rotate_key", path = "/api/auth/api-keys/{id}/rotate", tag = "keys", params(("id" = String, Path)),
     request_body = Rotate, responses((status = 200, body = Rotated), BodyRefusals))]
@@ -306,11 +340,7 @@ pub(crate) async fn rotate(
     body: Option<JsonBody<Rotate>>,
 ) -> Result<Json<Rotated>, ApiError> {
     user.require_minting()?;
-    let grace = match body.and_then(|JsonBody(body)| body.grace).as_deref() {
-        None | Some("") => DEFAULT_ROTATION_GRACE,
-        Some("0" | "0s" | "0m" | "0h" | "0d") => std::time::Duration::ZERO,
-        Some(text) => parse_duration(text).map_err(|e| ApiError::bad(format!("grace: {e}")))?,
-    };
+    let grace = grace(body.and_then(|JsonBody(body)| body.grace).as_deref())?;
     let rotated = api
         .auth
         .rotate_key(&asker.caller, id.or_missing("API key not found")?, grace)

@@ -4,14 +4,14 @@
 //! LocalAI's flat form, `{"error": "…"}`, those of the layers included. `GET /api/auth/openapi.json` describes all of it.
 
 mod accounts;
-mod admin;
+pub(crate) mod admin;
 pub(crate) mod caller;
 pub(crate) mod cookies;
 mod cross_site;
 pub(crate) mod error;
 mod invite_check;
 mod json;
-mod keys;
+pub(crate) mod keys;
 mod me;
 mod openapi;
 pub(crate) mod path;
@@ -19,11 +19,11 @@ mod query;
 mod quota;
 pub(crate) mod refusals;
 mod renew;
-mod rules;
+pub(crate) mod rules;
 mod sessions;
-mod usage;
+pub(crate) mod usage;
 mod verify;
-mod view;
+pub(crate) mod view;
 mod why;
 
 use std::sync::Arc;

@@ -138,6 +138,11 @@ impl Language {
         Some(Cow::into_owned(text))
     }
 
+    /// What parts a number from its fraction.
+    pub(crate) const fn point(&self) -> char {
+        self.point
+    }
+
     /// A number with separators.
     pub(crate) fn number(&self, number: u64) -> String {
         grouped(&number.to_string(), self.group)

@@ -16,7 +16,7 @@ mod shared_keys;
 mod standing;
 mod target;
 mod tiers;
-mod usage;
+pub(crate) mod usage;
 mod users;
 
 use axum::Router;

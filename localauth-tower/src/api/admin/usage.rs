@@ -99,6 +99,11 @@ fn sources_table(sources: &Sources) -> Csv {
     table
 }
 
+/// Usage as a file for spreadsheets.
+pub(crate) fn usage_file(usage: &Usage) -> Response {
+    usage_table(usage).into_response("attachment; filename=\"usage.csv\"")
+}
+
 /// What everybody used.
 #[utoipa::path(get, path = "/api/auth/admin/usage", tag = "admin", params(WhoseUsage),
     responses((status = 200, content((Usage = "application/json"), (String = "text/csv"))), Refusals))]
@@ -114,7 +119,7 @@ pub(super) async fn usage_of_all(
     };
     let usage = Usage::from(api.auth.usage_report(period, filter).await?);
     Ok(if is_table {
-        usage_table(&usage).into_response("attachment; filename=\"usage.csv\"")
+        usage_file(&usage)
     } else {
         Json(usage).into_response()
     })

@@ -1,1 +1,0 @@
-//! TODO(builder): stacked bars and meters as SVG.
