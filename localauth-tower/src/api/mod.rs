@@ -4,7 +4,7 @@
 //! LocalAI's flat form, `{"error": "…"}`, those of the layers included. `GET /api/auth/openapi.json` describes all of it.
 
 mod accounts;
-mod admin;
+pub(crate) mod admin;
 pub(crate) mod caller;
 pub(crate) mod cookies;
 mod cross_site;
@@ -19,12 +19,12 @@ mod query;
 mod quota;
 pub(crate) mod refusals;
 mod renew;
-mod rules;
+pub(crate) mod rules;
 mod sessions;
 mod usage;
 mod verify;
 mod view;
-mod why;
+pub(crate) mod why;
 
 use std::sync::Arc;
 

@@ -16,35 +16,35 @@ const MOST: u64 = i64::MAX.unsigned_abs();
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(crate) struct Rule {
     /// In a list: the limit that is there already, which goes on counting. Left out, it is found by model and window.
-    id: Option<String>,
+    pub(crate) id: Option<String>,
     /// Empty is all models together.
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     /// `1m`, `5m`, `1h`, `6h`, `1d`, `7d`, `30d`, another duration up to that, `day` or `month`.
     #[schema(value_type = String, example = "1h")]
-    window: Option<Value>,
+    pub(crate) window: Option<Value>,
     /// Requests answered.
     #[schema(value_type = Option<u64>)]
-    max_requests: Option<Value>,
+    pub(crate) max_requests: Option<Value>,
     /// Tokens read and written.
     #[schema(value_type = Option<u64>)]
-    max_total_tokens: Option<Value>,
+    pub(crate) max_total_tokens: Option<Value>,
     /// Tokens read.
     #[schema(value_type = Option<u64>)]
-    max_prompt_tokens: Option<Value>,
+    pub(crate) max_prompt_tokens: Option<Value>,
     /// Tokens written.
     #[schema(value_type = Option<u64>)]
-    max_completion_tokens: Option<Value>,
+    pub(crate) max_completion_tokens: Option<Value>,
     /// Money, in millionths of the currency that prices are in.
     #[schema(value_type = Option<u64>)]
-    max_cost_micros: Option<Value>,
+    pub(crate) max_cost_micros: Option<Value>,
     /// Requests at the same time, whatever the window.
     #[schema(value_type = Option<u64>)]
-    max_concurrent: Option<Value>,
+    pub(crate) max_concurrent: Option<Value>,
     /// Whether it only warns.
-    soft: Option<bool>,
+    pub(crate) soft: Option<bool>,
     /// What holds while nobody can tell how much was used: `closed` (nobody passes; the default) or `open`.
     #[schema(pattern = "^(closed|open)$")]
-    on_outage: Option<String>,
+    pub(crate) on_outage: Option<String>,
 }
 
 /// A limit.
