@@ -78,7 +78,7 @@ impl Row {
 fn since(text: &str) -> Result<Timestamp, Trouble> {
     let day = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
     day.or_else(|| Timestamp::parse_rfc3339(text))
-        .ok_or_else(|| Trouble::bad("error-since"))
+        .ok_or_else(|| Trouble::bad("error-audit-since"))
 }
 
 async fn asked(console: &Console, visit: &Visit) -> Result<AuditQuery, Trouble> {
@@ -93,7 +93,7 @@ async fn asked(console: &Console, visit: &Visit) -> Result<AuditQuery, Trouble> 
         actor,
         action: action.transpose().map_err(|_| Trouble::bad("error-audit-action"))?,
         limit: Some(PAGE + 1),
-        before: before.transpose().map_err(|_| Trouble::bad("error-cursor"))?,
+        before: before.transpose().map_err(|_| Trouble::bad("error-admin-cursor"))?,
     })
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn permissions(
     let mut user = find::by_id(&console, &id).await?;
     let said = access::said(&fields)?;
     match console.auth.set_permissions(&visit.caller, user.id, &said).await {
-        Ok(()) => Ok(done(&format!("{HERE}/{}", user.id), "done-permissions")),
+        Ok(()) => Ok(done(&format!("{HERE}/{}", user.id), "done-user-features")),
         Err(error) => {
             // As it was chosen.
             user.permissions = said;
@@ -44,7 +44,7 @@ pub(super) async fn models(
         models: chosen.unwrap_or_else(|| user.models.models.clone()),
     };
     match console.auth.set_models(&visit.caller, user.id, list.clone()).await {
-        Ok(()) => Ok(done(&format!("{HERE}/{}", user.id), "done-models")),
+        Ok(()) => Ok(done(&format!("{HERE}/{}", user.id), "done-user-models")),
         Err(error) => {
             user.models = list;
             person::again(&console, &visit, &user, error.into(), |_| ()).await

@@ -52,7 +52,7 @@ pub(super) async fn status(
 ) -> Result<Response, Trouble> {
     let user = find::by_id(&console, &id).await?;
     let status = fields.text("status").parse::<Status>();
-    let status = status.map_err(|_| Trouble::bad("error-status"))?;
+    let status = status.map_err(|_| Trouble::bad("error-user-status"))?;
     let changed = console.auth.set_status(&visit.caller, user.id, status).await;
     let text = match status {
         Status::Active => "done-user-active",
@@ -69,7 +69,7 @@ pub(super) async fn role(
 ) -> Result<Response, Trouble> {
     let user = find::by_id(&console, &id).await?;
     let role = fields.text("role").parse::<Role>();
-    let role = role.map_err(|_| Trouble::bad("error-role"))?;
+    let role = role.map_err(|_| Trouble::bad("error-user-role"))?;
     let changed = console.auth.set_role(&visit.caller, user.id, role).await;
     answer(
         &console,

@@ -100,10 +100,10 @@ fn query(pairs: &[(&str, &str)]) -> String {
 pub(super) async fn list(console: &Console, visit: &Visit) -> Result<List, Trouble> {
     let q = visit.query("q").unwrap_or_default();
     let status = visit.query("status").map(|name| name.parse::<Status>());
-    let status = status.transpose().map_err(|_| Trouble::bad("error-status"))?;
+    let status = status.transpose().map_err(|_| Trouble::bad("error-user-status"))?;
     let after = visit.query("cursor").map(|text| parse_cursor(&text));
     let after = after
-        .map(|after| after.ok_or_else(|| Trouble::bad("error-cursor")))
+        .map(|after| after.ok_or_else(|| Trouble::bad("error-admin-cursor")))
         .transpose()?;
     let wanted = UserQuery {
         search: Some(q.clone()).filter(|q| !q.is_empty()),

@@ -91,7 +91,7 @@ pub(super) async fn reset(
         return Ok(again(&console, &visit, &user, &trouble, reason.overridable()));
     }
     match console.auth.reset_password(&visit.caller, user.id, password).await {
-        Ok(()) => Ok(done(&back, "done-password-reset")),
+        Ok(()) => Ok(done(&back, "done-user-password")),
         Err(error) => Ok(again(&console, &visit, &user, &error.into(), false)),
     }
 }
