@@ -139,10 +139,10 @@ pub use session::{
 };
 pub use shared_key::SharedKey;
 pub use store::{
-    Admission, AttemptStore, AuditLog, ChangeUser, FirstUser, InsertKey, InsertUser, InviteClaim, InviteStore,
-    KeyStore, LimitStore, LinkIdentity, PutLimit, ReplaceHouseRules, RevokeInvite, SessionStore, SettingStore,
-    SharedKeyStore, SpoolBatch, SpoolDepth, SpoolError, SpoolPosition, Store, Stores, UsageReader, UsageSink,
-    UsageSpool, UserLimits, UserQuery, UserStore,
+    Admission, AttemptStore, AuditLog, ChangeUser, FirstUser, InsertKey, InsertSharedKey, InsertUser, InviteClaim,
+    InviteStore, KeyStore, LimitStore, LinkIdentity, PutLimit, ReplaceHouseRules, RevokeInvite, SessionStore,
+    SettingStore, SharedKeyStore, SpoolBatch, SpoolDepth, SpoolError, SpoolPosition, Store, Stores, UsageReader,
+    UsageSink, UsageSpool, UserLimits, UserQuery, UserStore,
 };
 pub use tally::Tally;
 pub use usage::{

@@ -324,3 +324,67 @@ async fn what_shared_keys_use_is_legacy_in_the_report() {
         .unwrap();
     assert_eq!(users.grand_total.requests, 0);
 }
+
+/// Nobody has to know the others to add one or to take one away.
+#[tokio::test]
+async fn one_key_comes_and_goes_beside_the_others() {
+    let world = World::with(|b| b.shared_key(CONFIGURED)).await;
+    let auth = &world.auth;
+    let typed = auth.add_shared_key(&operator(), Some(RUNTIME)).await.unwrap();
+    let fresh = auth.add_shared_key(&operator(), None).await.unwrap();
+    assert_eq!(*typed, RUNTIME);
+    assert!(fresh.len() >= 40 && fresh.starts_with("sk-"), "{}", fresh.len());
+    for key in [CONFIGURED, RUNTIME, &fresh] {
+        assert!(world.ask(key).await.unwrap().is_admin());
+    }
+    for taken in [RUNTIME, CONFIGURED] {
+        let refused = auth.add_shared_key(&operator(), Some(taken)).await;
+        assert!(matches!(refused, Err(SharedKeysError::Present)), "{taken}");
+    }
+    for wrong in ["short", "with spaces in the middle", ""] {
+        let refused = auth.add_shared_key(&operator(), Some(wrong)).await;
+        assert!(matches!(refused, Err(SharedKeysError::Form)), "{wrong}");
+    }
+    let listed = auth.shared_keys().await.unwrap();
+    let of_run_time: Vec<&str> = listed
+        .iter()
+        .filter(|key| !key.is_configured)
+        .map(|key| &*key.id)
+        .collect();
+    assert_eq!(of_run_time.len(), 2);
+    // Both are of the same moment, so that either may be the first.
+    let typed = listed
+        .iter()
+        .find(|key| !key.is_configured && key.masked.starts_with("a-k"));
+    let id = typed.unwrap().id.parse().unwrap();
+    auth.remove_shared_key(&operator(), id).await.unwrap();
+    assert_eq!(world.ask(RUNTIME).await.unwrap_err(), Denial::InvalidApiKey);
+    world.ask(&fresh).await.unwrap();
+    let again = auth.remove_shared_key(&operator(), id).await;
+    assert!(matches!(again, Err(SharedKeysError::NotFound)));
+    // Whoever does not know yet that it is gone would keep it by its id, which is on pages: it must not become a key.
+    {
+        let text = id.to_string();
+        let kept = auth.replace_shared_keys(&operator(), std::slice::from_ref(&text)).await;
+        assert!(matches!(kept, Err(SharedKeysError::NotFound)));
+        let typed = auth.add_shared_key(&operator(), Some(&text)).await;
+        assert!(matches!(typed, Err(SharedKeysError::Form)));
+        assert_eq!(world.ask(&text).await.unwrap_err(), Denial::InvalidApiKey);
+    }
+    world.ask(&fresh).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_may_not_hand_out_credentials_neither_adds_nor_removes_one() {
+    let world = World::with(|b| b.shared_key(CONFIGURED)).await;
+    let auth = &world.auth;
+    auth.add_shared_key(&operator(), Some(RUNTIME)).await.unwrap();
+    let id = auth.shared_keys().await.unwrap()[1].id.parse().unwrap();
+    for caller in [nobody(), Caller::anonymous()] {
+        let added = auth.add_shared_key(&caller, None).await;
+        assert!(matches!(added, Err(SharedKeysError::Denied(_))), "{added:?}");
+        let removed = auth.remove_shared_key(&caller, id).await;
+        assert!(matches!(removed, Err(SharedKeysError::Denied(_))));
+    }
+    world.ask(RUNTIME).await.unwrap();
+}

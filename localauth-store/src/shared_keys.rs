@@ -1,9 +1,10 @@
 //! [`SharedKeyStore`].
 
 use async_trait::async_trait;
-use localauth_core::{Epoch, SharedKey, SharedKeyStore, StoreError, UserId};
-use sea_orm::{EntityTrait as _, QueryOrder as _};
+use localauth_core::{Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError, UserId};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
 
+use crate::entity::DigestBytes;
 use crate::entity::shared_key::{self, Column, Entity};
 use crate::holder::change_holder;
 use crate::portion::portions;
@@ -36,6 +37,42 @@ impl SharedKeyStore for SqlStore {
             change_holder(&transaction, UserId::SHARED, epoch).await?;
             transaction.commit().await?;
             Ok(epoch)
+        })
+        .await
+    }
+
+    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
+        let row = shared_key::to_row(key)?;
+        let digest = DigestBytes::from(&key.digest.digest);
+        self.change(async move |transaction| {
+            // Locks out whoever else would add one, so that what is counted stays so.
+            let epoch = next_epoch(&transaction).await?;
+            let known = Entity::find().filter(Column::Digest.eq(digest)).one(&transaction);
+            if known.await?.is_some() {
+                return Ok(InsertSharedKey::Present);
+            }
+            let count = Entity::find().count(&transaction).await?;
+            if count >= u64::try_from(most).unwrap_or(u64::MAX) {
+                return Ok(InsertSharedKey::TooMany);
+            }
+            Entity::insert(row).exec_without_returning(&transaction).await?;
+            change_holder(&transaction, UserId::SHARED, epoch).await?;
+            transaction.commit().await?;
+            Ok(InsertSharedKey::Inserted(epoch))
+        })
+        .await
+    }
+
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+        self.change(async move |transaction| {
+            let epoch = next_epoch(&transaction).await?;
+            let deleted = Entity::delete_by_id(id.as_uuid()).exec(&transaction).await?;
+            if deleted.rows_affected == 0 {
+                return Ok(None);
+            }
+            change_holder(&transaction, UserId::SHARED, epoch).await?;
+            transaction.commit().await?;
+            Ok(Some(epoch))
         })
         .await
     }

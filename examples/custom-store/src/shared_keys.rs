@@ -2,7 +2,7 @@
 //! this too belongs to the users.
 
 use async_trait::async_trait;
-use localauth_core::{Epoch, SharedKey, SharedKeyStore, StoreError};
+use localauth_core::{Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError};
 
 use crate::store::FileStore;
 
@@ -20,6 +20,34 @@ impl SharedKeyStore for FileStore {
             tables.shared_keys = keys;
             tables.shared_epoch = tables.next_epoch();
             Ok(tables.shared_epoch)
+        })
+        .await
+    }
+
+    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
+        let key = key.clone();
+        self.change(move |tables| {
+            if tables.shared_keys.iter().any(|known| known.digest == key.digest) {
+                return Ok(InsertSharedKey::Present);
+            }
+            if tables.shared_keys.len() >= most {
+                return Ok(InsertSharedKey::TooMany);
+            }
+            tables.shared_keys.push(key);
+            tables.shared_epoch = tables.next_epoch();
+            Ok(InsertSharedKey::Inserted(tables.shared_epoch))
+        })
+        .await
+    }
+
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+        self.change(move |tables| {
+            let Some(at) = tables.shared_keys.iter().position(|key| key.id == id) else {
+                return Ok(None);
+            };
+            tables.shared_keys.remove(at);
+            tables.shared_epoch = tables.next_epoch();
+            Ok(Some(tables.shared_epoch))
         })
         .await
     }

@@ -6,6 +6,7 @@ mod audit;
 mod builder;
 mod external;
 mod house;
+mod identity_of;
 mod invites;
 mod keys;
 mod limit_status;

@@ -1,12 +1,14 @@
 //! Changing passwords.
 
+use zeroize::Zeroizing;
+
 use super::Auth;
 use super::attempts::AttemptError;
 use super::registration::RegisterError;
 use super::sign_in::{SessionMaking, SignedIn};
 use super::users::ManageError;
 use crate::audit::{AuditAction, Caller};
-use crate::entropy::EntropyError;
+use crate::entropy::{EntropyError, base62};
 use crate::error::{Denial, StoreError};
 use crate::id::UserId;
 use crate::identity::Source;
@@ -178,5 +180,15 @@ impl Auth {
         )
         .await;
         Ok(())
+    }
+
+    /// A fresh password, for somebody who is to be given one: 20 characters, 119 bits.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] when there is no randomness.
+    pub fn generate_password(&self) -> Result<Zeroizing<String>, EntropyError> {
+        let random = base62::<20>(&*self.0.entropy)?;
+        Ok(Zeroizing::new(random.iter().map(|&b| char::from(b)).collect()))
     }
 }

@@ -65,13 +65,13 @@ enum Look {
 }
 
 /// What holds for a user besides what their row says, as it was read.
-struct OwnTerms {
+pub(super) struct OwnTerms {
     house: InForce,
     limits: UserLimits,
 }
 
 impl OwnTerms {
-    fn borrow(&self, inner: &Inner) -> Result<Terms<'_>, Denial> {
+    pub(super) fn borrow(&self, inner: &Inner) -> Result<Terms<'_>, Denial> {
         Ok(Terms {
             house: self.house.rules().ok_or(Denial::StoreUnavailable)?,
             watch: self.house.watch.clone(),
@@ -79,6 +79,14 @@ impl OwnTerms {
             limit_admins: inner.limit_admins,
         })
     }
+}
+
+/// What holds for a user besides what their row says, for however long the store takes.
+pub(super) async fn terms_of(inner: &Inner, user: UserId) -> Result<OwnTerms, StoreError> {
+    Ok(OwnTerms {
+        house: inner.house().await?,
+        limits: inner.stores.limits.user_limits(user).await?,
+    })
 }
 
 impl Question<'_> {
@@ -307,7 +315,6 @@ impl Question<'_> {
         }
     }
 
-    /// What holds for a user besides what their row says.
     async fn terms(&self, user: UserId) -> Result<OwnTerms, Denial> {
         Ok(OwnTerms {
             house: self.within(self.inner.house()).await?,

@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use zeroize::Zeroizing;
 
 use super::{Auth, Inner};
 use crate::audit::{AuditAction, Caller};
 use crate::clock::Timestamp;
-use crate::entropy::EntropyError;
+use crate::entropy::{EntropyError, base62};
 use crate::error::{Denial, StoreError};
 use crate::feature::FeatureRegistry;
 use crate::id::{Epoch, SharedKeyId, UserId};
 use crate::identity::{Identity, Proof, Source, Watch};
+use crate::key::SECRET_CHARS;
 use crate::secret::{SecretRing, StoredDigest};
 use crate::shared_key::{SharedKey, mask};
+use crate::store::InsertSharedKey;
 
 /// The most shared keys of the run time.
 const MOST: usize = 100;
@@ -65,6 +68,12 @@ pub enum SharedKeysError {
     /// Too many.
     #[error("at most {MOST} shared keys can be set")]
     TooMany,
+    /// It is there already.
+    #[error("this shared key is there already")]
+    Present,
+    /// There is no such key of the run time.
+    #[error("there is no such shared key that was set at run time")]
+    NotFound,
     /// The credential may not hand out credentials.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -162,6 +171,21 @@ impl Inner {
         }
     }
 
+    /// What is kept of a shared key.
+    fn new_shared_key(&self, text: &str, now: Timestamp) -> Result<SharedKey, SharedKeysError> {
+        let fits = (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+        // The id of one is shown on pages: it must not come to be one.
+        if !fits || is_id(text) {
+            return Err(SharedKeysError::Form);
+        }
+        Ok(SharedKey {
+            id: SharedKeyId::generate(now, &*self.entropy)?,
+            digest: self.ring.stored_digest(text.as_bytes()),
+            masked: mask(text),
+            created_at: now,
+        })
+    }
+
     /// Learns the shared keys of the run time from the store.
     pub(super) async fn load_shared_keys(&self) -> Result<(), StoreError> {
         loop {
@@ -223,10 +247,7 @@ impl Auth {
     /// answer.
     pub async fn replace_shared_keys(&self, caller: &Caller, keys: &[String]) -> Result<(), SharedKeysError> {
         let inner = &self.0;
-        caller.require_admin()?;
-        if let Some(identity) = caller.identity() {
-            identity.require_unbound_minting()?;
-        }
+        may_share(caller)?;
         if keys.len() > MOST {
             return Err(SharedKeysError::TooMany);
         }
@@ -242,26 +263,107 @@ impl Auth {
             let kept = kept.clone().find(is_new).or_else(|| kept.next());
             let key = match kept {
                 Some(key) => key.clone(),
-                None if (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',') => {
-                    SharedKey {
-                        id: SharedKeyId::generate(now, &*inner.entropy)?,
-                        digest: inner.ring.stored_digest(text.as_bytes()),
-                        masked: mask(text),
-                        created_at: now,
-                    }
-                }
-                None => return Err(SharedKeysError::Form),
+                // Whoever removed it meanwhile must not find its id, which everybody was shown, made into a key.
+                None if is_id(text) => return Err(SharedKeysError::NotFound),
+                None => inner.new_shared_key(text, now)?,
             };
             if !wanted.iter().any(|other| other.digest == key.digest) {
                 wanted.push(key);
             }
         }
         let epoch = inner.stores.shared_keys.replace_shared_keys(&wanted).await?;
-        inner.changed(UserId::SHARED, epoch);
-        inner.load_shared_keys().await?;
-        let detail = format!("{} set at run time", wanted.len());
-        self.audit_done(caller, AuditAction::SharedKeysChange, "shared-keys", &detail)
-            .await;
-        Ok(())
+        self.shared_keys_changed(caller, epoch, &format!("{} set at run time", wanted.len()))
+            .await
     }
+
+    /// Adds a shared key beside those of the run time: `text`, or without one a fresh one. Good for the next request.
+    /// Returns the key; nobody sees it again.
+    ///
+    /// ```
+    /// # use http::{HeaderMap, header::AUTHORIZATION};
+    /// # use localauth_core::{Auth, Caller, MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let auth = Auth::builder(MemoryStore::new()).build()?;
+    /// let key = auth.add_shared_key(&Caller::operator(), None).await?;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(AUTHORIZATION, format!("Bearer {}", *key).parse()?);
+    /// assert!(auth.authenticate(&headers).await?.is_admin());
+    ///
+    /// let listed = auth.shared_keys().await?;
+    /// auth.remove_shared_key(&Caller::operator(), listed[0].id.parse()?).await?;
+    /// assert!(auth.authenticate(&headers).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SharedKeysError`] when it is not possible or there already, the caller may not hand out credentials, or the store
+    /// could not answer.
+    pub async fn add_shared_key(
+        &self,
+        caller: &Caller,
+        text: Option<&str>,
+    ) -> Result<Zeroizing<String>, SharedKeysError> {
+        let inner = &self.0;
+        may_share(caller)?;
+        let text = match text {
+            Some(text) => Zeroizing::new(text.trim().to_owned()),
+            None => {
+                let random = base62::<SECRET_CHARS>(&*inner.entropy)?;
+                let mut text = Zeroizing::new(String::with_capacity(3 + SECRET_CHARS));
+                text.push_str("sk-");
+                text.extend(random.iter().map(|&b| char::from(b)));
+                text
+            }
+        };
+        let key = inner.new_shared_key(&text, self.now())?;
+        if inner.shared.configured.iter().any(|(digest, _)| *digest == key.digest) {
+            return Err(SharedKeysError::Present);
+        }
+        let epoch = match inner.stores.shared_keys.insert_shared_key(&key, MOST).await? {
+            InsertSharedKey::Inserted(epoch) => epoch,
+            InsertSharedKey::Present => return Err(SharedKeysError::Present),
+            InsertSharedKey::TooMany => return Err(SharedKeysError::TooMany),
+        };
+        self.shared_keys_changed(caller, epoch, &format!("with {}", key.masked))
+            .await?;
+        Ok(text)
+    }
+
+    /// Takes away one shared key of the run time. Dead for the next request, and so are the sessions made from it.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedKeysError`] when there is no such key, the caller may not, or the store could not answer.
+    pub async fn remove_shared_key(&self, caller: &Caller, id: SharedKeyId) -> Result<(), SharedKeysError> {
+        may_share(caller)?;
+        let epoch = self.0.stores.shared_keys.delete_shared_key(id).await?;
+        let epoch = epoch.ok_or(SharedKeysError::NotFound)?;
+        self.shared_keys_changed(caller, epoch, &format!("without {id}")).await
+    }
+
+    async fn shared_keys_changed(&self, caller: &Caller, epoch: Epoch, detail: &str) -> Result<(), SharedKeysError> {
+        self.0.changed(UserId::SHARED, epoch);
+        self.audit_done(caller, AuditAction::SharedKeysChange, "shared-keys", detail)
+            .await;
+        Ok(self.0.load_shared_keys().await?)
+    }
+}
+
+/// Administrators and the operator may, with a credential that may hand out others.
+fn may_share(caller: &Caller) -> Result<(), Denial> {
+    caller.require_admin()?;
+    match caller.identity() {
+        Some(identity) => identity.require_unbound_minting(),
+        None => Ok(()),
+    }
+}
+
+/// Whether it is the id of a shared key, present or not, rather than a key somebody thought of.
+fn is_id(text: &str) -> bool {
+    let id = text.parse::<SharedKeyId>();
+    id.is_ok_and(|id| id.as_uuid().get_version_num() == 7 && id.to_string() == text)
 }

@@ -7,7 +7,7 @@ use super::crowd::{CROWD, at_once};
 use super::fixture::{ODD_TEXTS, add, at_number, changes, digest, hash, new_user, shared_key_id};
 use crate::id::{Epoch, UserId};
 use crate::shared_key::SharedKey;
-use crate::store::{SharedKeyStore, UserStore};
+use crate::store::{InsertSharedKey, SharedKeyStore, UserStore};
 
 group!(__contract_shared_keys: UserStore, SharedKeyStore);
 
@@ -120,4 +120,65 @@ where
         let stored = store.replace_shared_keys(&keys).await.is_ok();
         assert_eq!(all(&*store).await, if stored { keys.to_vec() } else { before });
     }
+}
+
+/// One is added beside the others and one taken away, each with an epoch of its own; what is there already, what would be
+/// too many and what is not there change nothing.
+pub async fn one_shared_key_comes_and_goes<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    let mut last = Epoch::default();
+    for n in [2, 1] {
+        let InsertSharedKey::Inserted(epoch) = store.insert_shared_key(&shared_key(n), 2).await.unwrap() else {
+            panic!("there is room for key {n}");
+        };
+        assert!(epoch > last, "{epoch:?} is not after {last:?}");
+        last = epoch;
+    }
+    assert_eq!(all(&*store).await, [1, 2].map(shared_key));
+    let again = SharedKey {
+        id: shared_key_id(7),
+        ..shared_key(1)
+    };
+    // What is there already is that, also where there is no room.
+    for key in [&shared_key(1), &again] {
+        assert_eq!(store.insert_shared_key(key, 2).await.unwrap(), InsertSharedKey::Present);
+    }
+    let one_more = store.insert_shared_key(&shared_key(3), 2).await.unwrap();
+    assert_eq!(one_more, InsertSharedKey::TooMany);
+    assert_eq!(store.delete_shared_key(shared_key_id(3)).await.unwrap(), None);
+    assert_eq!(all(&*store).await, [1, 2].map(shared_key));
+    assert_eq!(changes(&*store).await, [(UserId::SHARED, last)]);
+    let epoch = store
+        .delete_shared_key(shared_key_id(1))
+        .await
+        .unwrap()
+        .expect("it is there");
+    assert!(epoch > last, "{epoch:?} is not after {last:?}");
+    assert_eq!(all(&*store).await, [shared_key(2)]);
+    assert_eq!(changes(&*store).await, [(UserId::SHARED, epoch)]);
+    assert_eq!(store.delete_shared_key(shared_key_id(1)).await.unwrap(), None);
+}
+
+/// Of many that are added at once there are as many as may be, and all that were told so.
+pub async fn of_many_shared_keys_at_once_none_takes_anothers_place<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    let most = CROWD - 3;
+    let store = Arc::new(store);
+    let added = at_once(CROWD, |i| {
+        let store = Arc::clone(&store);
+        async move { (i, store.insert_shared_key(&shared_key(i), most).await.unwrap()) }
+    })
+    .await;
+    let mut stored: Vec<SharedKey> = added
+        .iter()
+        .filter(|(_, done)| matches!(done, InsertSharedKey::Inserted(_)))
+        .map(|(i, _)| shared_key(*i))
+        .collect();
+    stored.sort_unstable_by_key(|key| (key.created_at, key.id));
+    assert_eq!(stored.len(), most);
+    assert_eq!(all(&**store).await, stored);
 }

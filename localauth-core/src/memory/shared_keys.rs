@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::error::StoreError;
-use crate::id::{Epoch, UserId};
+use crate::id::{Epoch, SharedKeyId, UserId};
 use crate::shared_key::SharedKey;
-use crate::store::SharedKeyStore;
+use crate::store::{InsertSharedKey, SharedKeyStore};
 
 #[async_trait]
 impl SharedKeyStore for MemoryStore {
@@ -19,5 +19,26 @@ impl SharedKeyStore for MemoryStore {
         tables.shared_keys = keys.to_vec();
         tables.shared_keys.sort_by_key(|key| (key.created_at, key.id));
         Ok(tables.change_other(UserId::SHARED))
+    }
+
+    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
+        let mut tables = self.open()?;
+        if tables.shared_keys.iter().any(|known| known.digest == key.digest) {
+            return Ok(InsertSharedKey::Present);
+        }
+        if tables.shared_keys.len() >= most {
+            return Ok(InsertSharedKey::TooMany);
+        }
+        tables.shared_keys.push(key.clone());
+        tables.shared_keys.sort_by_key(|key| (key.created_at, key.id));
+        Ok(InsertSharedKey::Inserted(tables.change_other(UserId::SHARED)))
+    }
+
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+        let mut tables = self.open()?;
+        let before = tables.shared_keys.len();
+        tables.shared_keys.retain(|key| key.id != id);
+        let is_gone = tables.shared_keys.len() < before;
+        Ok(is_gone.then(|| tables.change_other(UserId::SHARED)))
     }
 }

@@ -156,8 +156,10 @@ impl RouteTableBuilder {
             }
         }
         let mut router = matchit::Router::new();
+        let mut all = Vec::new();
         for (pattern, rules) in patterns {
             let rules: Vec<std::sync::Arc<Rule>> = rules.into_iter().map(std::sync::Arc::new).collect();
+            all.extend(rules.iter().cloned());
             router
                 .insert(pattern.clone().into_owned(), rules)
                 .map_err(|error| RouteTableError::Pattern {
@@ -165,7 +167,7 @@ impl RouteTableBuilder {
                     reason: error.to_string(),
                 })?;
         }
-        Ok(RouteTable { router })
+        Ok(RouteTable { router, all })
     }
 }
 
@@ -194,6 +196,7 @@ impl RouteTableBuilder {
 #[derive(Clone)]
 pub struct RouteTable {
     router: matchit::Router<Vec<std::sync::Arc<Rule>>>,
+    all: Vec<std::sync::Arc<Rule>>,
 }
 
 impl std::fmt::Debug for RouteTable {
@@ -206,6 +209,11 @@ impl RouteTable {
     /// Starts a table.
     pub fn builder() -> RouteTableBuilder {
         RouteTableBuilder::default()
+    }
+
+    /// All rules, in the order they were declared, those of one pattern together.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.all.iter().map(|rule| &**rule)
     }
 
     /// The rule for a request. `HEAD` goes where `GET` goes, as axum routes it.

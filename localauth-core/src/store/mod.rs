@@ -34,7 +34,7 @@ pub use keys::{InsertKey, KeyStore};
 pub use limits::{LimitStore, PutLimit, ReplaceHouseRules, UserLimits};
 pub use sessions::SessionStore;
 pub use settings::SettingStore;
-pub use shared_keys::SharedKeyStore;
+pub use shared_keys::{InsertSharedKey, SharedKeyStore};
 pub use spool::{SpoolBatch, SpoolDepth, SpoolError, SpoolPosition, UsageSpool};
 pub use usage::{UsageReader, UsageSink};
 pub use users::{Admission, ChangeUser, FirstUser, InsertUser, InviteClaim, LinkIdentity, UserQuery, UserStore};

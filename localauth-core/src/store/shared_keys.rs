@@ -3,8 +3,20 @@
 use async_trait::async_trait;
 
 use crate::error::StoreError;
-use crate::id::Epoch;
+use crate::id::{Epoch, SharedKeyId};
 use crate::shared_key::SharedKey;
+
+/// What [`SharedKeyStore::insert_shared_key`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InsertSharedKey {
+    /// Stored, at this epoch.
+    Inserted(Epoch),
+    /// A key with this digest is there already. Nothing was written.
+    Present,
+    /// There are as many as may be. Nothing was written.
+    TooMany,
+}
 
 /// Shared keys that were set at run time.
 #[async_trait]
@@ -22,4 +34,20 @@ pub trait SharedKeyStore: Send + Sync {
     ///
     /// [`StoreError`] when the store could not answer.
     async fn replace_shared_keys(&self, keys: &[SharedKey]) -> Result<Epoch, StoreError>;
+
+    /// Adds one to those that are there, unless there are `most` already, and moves the epoch of
+    /// [`UserId::SHARED`](crate::UserId::SHARED). Of many at once none takes the place of another.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store could not answer.
+    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError>;
+
+    /// Takes one away, and moves the epoch of [`UserId::SHARED`](crate::UserId::SHARED): the new one, or `None` when there
+    /// is no such key and nothing was written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store could not answer.
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError>;
 }

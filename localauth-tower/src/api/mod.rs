@@ -24,7 +24,7 @@ mod sessions;
 pub(crate) mod usage;
 mod verify;
 pub(crate) mod view;
-mod why;
+pub(crate) mod why;
 
 use std::sync::Arc;
 

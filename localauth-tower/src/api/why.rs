@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::Method;
 use localauth_core::policy::Rule;
-use localauth_core::{Denial, LimitStatus};
+use localauth_core::{Auth, Denial, Identity, LimitStatus, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,21 +55,18 @@ pub(crate) async fn why(
         return Err(ApiError::bad("path: expected one like `/v1/chat/completions`"));
     }
     let path = ask.path.split(['?', '#']).next().unwrap_or_default();
-    let judged = judge(&api, &user, &method, path, asker.caller.address());
-    let model = asked_model(&api, ask.model.as_deref(), judged.names_model);
-    let mut verdict = judged.verdict.and_then(|()| match model {
-        Some(model) => user.require_model(model),
-        None => Ok(()),
-    });
-    let mut rule = judged.rule;
-    // Limits bind requests for answers of a model, and nothing else.
-    if verdict.is_ok() && judged.is_work {
-        let used_up = api.auth.used_up(user.identity(), model.unwrap_or_default()).await?;
-        if let Some(LimitStatus { limit, subject, .. }) = used_up {
-            verdict = Err(subject.denial());
-            rule = Some(format!("limit {} ({}): {}", limit.id, subject.as_str(), limit.rule));
-        }
-    }
+    let request = Request {
+        method: &method,
+        path,
+        address: asker.caller.address(),
+        model: ask.model.as_deref(),
+        default_model: api.default_model.as_deref(),
+    };
+    let Judged { verdict, rule, limit } =
+        judge(&api.auth, user.identity(), rule_for(&api, &method, path), &request).await?;
+    let limit = limit
+        .map(|LimitStatus { limit, subject, .. }| format!("limit {} ({}): {}", limit.id, subject.as_str(), limit.rule));
+    let rule = limit.or_else(|| rule.as_deref().map(described));
     Ok(Json(Answer {
         allowed: verdict.is_ok(),
         status: verdict.map_or_else(|denial| denial.status().as_u16(), |()| 200),
@@ -78,36 +75,59 @@ pub(crate) async fn why(
     }))
 }
 
-/// What the walk of a request would come to, up to its body.
-struct Judged {
-    /// The rule that decides, in words.
-    rule: Option<String>,
-    /// Whether requests to the route are about a model.
-    names_model: bool,
-    /// Whether they ask it for work.
-    is_work: bool,
-    verdict: Result<(), Denial>,
+/// A request that somebody might send.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    /// From where.
+    pub(crate) address: Option<std::net::IpAddr>,
+    /// The model it names.
+    pub(crate) model: Option<&'a str>,
+    /// The model of those that name none.
+    pub(crate) default_model: Option<&'a str>,
 }
 
-/// What the walk of such a request would come to, up to its body.
-fn judge(api: &Api, user: &CurrentUser, method: &Method, path: &str, address: Option<std::net::IpAddr>) -> Judged {
-    let Some(rule) = rule_for(api, method, path) else {
-        return Judged {
-            rule: None,
-            names_model: false,
-            is_work: false,
+/// What the walk of a request would come to, up to what its body says besides the model.
+pub(crate) struct Judged {
+    pub(crate) verdict: Result<(), Denial>,
+    /// The rule of its route, if somebody declared that.
+    pub(crate) rule: Option<Arc<Rule>>,
+    /// The limit that decides.
+    pub(crate) limit: Option<LimitStatus>,
+}
+
+/// What would become of such a request of `identity`, whose route is under `rule`.
+pub(crate) async fn judge(
+    auth: &Auth,
+    identity: &Identity,
+    rule: Option<&Arc<Rule>>,
+    request: &Request<'_>,
+) -> Result<Judged, StoreError> {
+    let Some(rule) = rule else {
+        return Ok(Judged {
             verdict: Err(Denial::UnknownRoute),
-        };
+            rule: None,
+            limit: None,
+        });
     };
-    let verdict = user
-        .admit_request(method, path, address)
-        .and_then(|()| rule.verify(Some(user.identity())));
-    Judged {
-        rule: Some(described(rule)),
-        names_model: rule.names_model(),
-        is_work: rule.is_model_route(),
-        verdict,
+    let model = asked_model(request, rule.names_model());
+    let mut verdict = identity
+        .admit_request(request.method, request.path, request.address)
+        .and_then(|()| rule.verify(Some(identity)))
+        .and_then(|()| model.map_or(Ok(()), |model| identity.require_model(model)));
+    let mut limit = None;
+    // Limits bind requests for answers of a model, and nothing else.
+    if verdict.is_ok() && rule.is_model_route() {
+        limit = auth.used_up(identity, model.unwrap_or_default()).await?;
+        if let Some(used_up) = &limit {
+            verdict = Err(used_up.subject.denial());
+        }
     }
+    Ok(Judged {
+        verdict,
+        rule: Some(Arc::clone(rule)),
+        limit,
+    })
 }
 
 /// The rule for such a request: the API's own, or the server's.
@@ -118,15 +138,16 @@ pub(super) fn rule_for<'a>(api: &'a Api, method: &Method, path: &str) -> Option<
 }
 
 /// The model that such a request would be about: the default one where it names none, and is about a model at all.
-fn asked_model<'a>(api: &'a Api, named: Option<&'a str>, names_model: bool) -> Option<&'a str> {
-    match named.filter(|model| !model.is_empty()) {
-        Some("default") => api.default_model.as_deref().or(named),
+fn asked_model<'a>(request: &Request<'a>, names_model: bool) -> Option<&'a str> {
+    match request.model.filter(|model| !model.is_empty()) {
+        Some("default") => request.default_model.or(request.model),
         Some(model) => Some(model),
-        None => api.default_model.as_deref().filter(|_| names_model),
+        None => request.default_model.filter(|_| names_model),
     }
 }
 
-fn described(rule: &Rule) -> String {
+/// A rule in words.
+pub(crate) fn described(rule: &Rule) -> String {
     let access = rule.access();
     format!("{} {}: {access}", rule.method(), rule.pattern())
 }

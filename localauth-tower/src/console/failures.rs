@@ -306,6 +306,8 @@ impl Told for SharedKeysError {
         Some(match self {
             Self::Form => "error-shared-key-form",
             Self::TooMany => "error-shared-key-too-many",
+            Self::Present => "error-shared-key-present",
+            Self::NotFound => "error-no-such-shared-key",
             _ => return None,
         })
     }

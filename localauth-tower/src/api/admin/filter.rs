@@ -36,7 +36,7 @@ pub(super) fn bad_cursor() -> ApiError {
 }
 
 /// Cuts `found`, which has one entry more than `limit` when there is another page, and names the last that stays then.
-pub(super) fn cut<T>(found: &mut Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Option<String> {
+pub(crate) fn cut<T>(found: &mut Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Option<String> {
     let more = found.len() > limit;
     found.truncate(limit);
     if more { found.last().map(cursor) } else { None }

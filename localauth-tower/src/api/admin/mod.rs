@@ -5,7 +5,7 @@
 mod audit;
 mod csv;
 mod features;
-mod filter;
+pub(crate) mod filter;
 mod house;
 mod impersonate;
 mod invites;
@@ -17,7 +17,7 @@ mod standing;
 mod target;
 mod tiers;
 pub(crate) mod usage;
-mod users;
+pub(crate) mod users;
 
 use axum::Router;
 use axum::routing::{delete, get, post, put};

@@ -69,7 +69,7 @@ impl ManagedUser {
 }
 
 /// Users come in the order of this, so that a page goes on where the last one ended whoever came or went since.
-fn cursor(user: &User) -> String {
+pub(crate) fn cursor(user: &User) -> String {
     format!(
         "{:016x}{}",
         user.created_at.as_millis().cast_unsigned(),
@@ -77,7 +77,8 @@ fn cursor(user: &User) -> String {
     )
 }
 
-fn parse_cursor(text: &str) -> Option<(Timestamp, UserId)> {
+/// Reads it again; `None` where it is none of ours.
+pub(crate) fn parse_cursor(text: &str) -> Option<(Timestamp, UserId)> {
     // Digits only: the parsers below would take signs, braces and dashes too.
     if text.len() != 48 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;

@@ -1,0 +1,84 @@
+//! A limit of everyone together.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use localauth_core::LimitId;
+
+use super::limits::{LimitPage, Place, rule};
+use super::rules::{known, limit_id, put, take};
+use super::tiers::HERE;
+use crate::console::Console;
+use crate::console::fields::Fields;
+use crate::console::page::done;
+use crate::console::trouble::Trouble;
+use crate::console::visit::Visit;
+
+fn place<'a>(whose: &'a str, action: &'a str, id: Option<LimitId>) -> Place<'a> {
+    Place {
+        whose,
+        action,
+        back: HERE,
+        is_there: id.is_some(),
+        has_model: true,
+    }
+}
+
+fn address(limit: &str) -> String {
+    format!("/admin/limits/{limit}")
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(limit): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = limit_id(&limit)?;
+    let (house, _) = console.auth.house_rules().await?;
+    let present = known(&house.everyone, id)?;
+    let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
+    let rule = present.map(|limit| &limit.rule);
+    Ok(LimitPage::show(
+        &console,
+        &visit,
+        place(&whose, &address(&limit), id),
+        rule,
+    ))
+}
+
+pub(super) async fn save(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(limit): Path<String>,
+    fields: Fields,
+) -> Result<Response, Trouble> {
+    let id = limit_id(&limit)?;
+    let saved = async {
+        let rule = rule(&fields, None)?;
+        let change = console.auth.change_house_rules(&visit.caller, |house| {
+            put(&mut house.everyone, id, &rule, &console.auth)
+        });
+        Ok::<_, Trouble>(change.await?)
+    };
+    match saved.await {
+        Ok(()) => Ok(done(HERE, "done-limit-saved")),
+        Err(trouble) => {
+            let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
+            let address = address(&limit);
+            let place = place(&whose, &address, id);
+            Ok(LimitPage::again(&console, &visit, place, &fields, &trouble))
+        }
+    }
+}
+
+pub(super) async fn remove(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(limit): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = limit_id(&limit)?;
+    let change = console
+        .auth
+        .change_house_rules(&visit.caller, |house| take(&mut house.everyone, id));
+    change.await?;
+    Ok(done(HERE, "done-limit-removed"))
+}

@@ -1,0 +1,104 @@
+//! What a model costs.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use localauth_core::Price;
+
+use super::limits::{money, plain_money};
+use super::tiers::HERE;
+use crate::console::Console;
+use crate::console::fields::Fields;
+use crate::console::frame::Frame;
+use crate::console::page::{done, page, page_with};
+use crate::console::trouble::Trouble;
+use crate::console::visit::Visit;
+
+#[derive(Template)]
+#[template(path = "house/price.html")]
+struct PricePage<'a> {
+    frame: Frame,
+    /// Empty stands for all others.
+    model: String,
+    /// Whether there is a price of this model: then it can be taken away.
+    is_there: bool,
+    prompt: String,
+    cached_prompt: String,
+    completion: String,
+    second: String,
+    models: &'a [String],
+}
+
+impl<'a> PricePage<'a> {
+    fn new(console: &'a Console, visit: &Visit, model: String, price: Option<&Price>) -> Self {
+        let text = |micros: Option<u64>| micros.map(plain_money).unwrap_or_default();
+        Self {
+            frame: visit.frame(console, "house-price-title"),
+            model,
+            is_there: price.is_some(),
+            prompt: text(price.map(|price| price.prompt)),
+            cached_prompt: text(price.and_then(|price| price.cached_prompt)),
+            completion: text(price.map(|price| price.completion)),
+            second: text(price.map(|price| price.second)),
+            models: &console.models,
+        }
+    }
+}
+
+/// The price of the model in the query; a new one where there is none.
+pub(super) async fn show(State(console): State<Console>, visit: Visit) -> Result<Response, Trouble> {
+    let model = visit.query("model").unwrap_or_default();
+    let (house, _) = console.auth.house_rules().await?;
+    let price = house.prices.get(&model).filter(|_| visit.query("new").is_none());
+    Ok(page(&PricePage::new(&console, &visit, model, price)))
+}
+
+fn price(fields: &Fields) -> Result<Price, Trouble> {
+    Ok(Price {
+        prompt: money(fields, "prompt")?.unwrap_or(0),
+        cached_prompt: money(fields, "cached_prompt")?,
+        completion: money(fields, "completion")?.unwrap_or(0),
+        second: money(fields, "second")?.unwrap_or(0),
+    })
+}
+
+pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {
+    let model = fields.text("model");
+    let saved = async {
+        let price = price(&fields)?;
+        let change = console.auth.change_house_rules(&visit.caller, |house| {
+            house.prices.insert(model.to_owned(), price);
+            Ok(())
+        });
+        Ok::<_, Trouble>(change.await?)
+    };
+    match saved.await {
+        Ok(()) => Ok(done(HERE, "done-price-saved")),
+        Err(trouble) => {
+            let text = |name: &str| fields.text(name).to_owned();
+            let new = PricePage::new(&console, &visit, model.to_owned(), None);
+            let again = PricePage {
+                is_there: fields.has("there"),
+                prompt: text("prompt"),
+                cached_prompt: text("cached_prompt"),
+                completion: text("completion"),
+                second: text("second"),
+                frame: new.frame.clone().told(&trouble),
+                ..new
+            };
+            Ok(page_with(trouble.status(), &again))
+        }
+    }
+}
+
+pub(super) async fn remove(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {
+    let model = fields.text("model");
+    let change = console
+        .auth
+        .change_house_rules(&visit.caller, |house| Ok(house.prices.remove(model).is_some()));
+    if change.await? {
+        Ok(done(HERE, "done-price-removed"))
+    } else {
+        Err(Trouble::missing("error-no-such-price"))
+    }
+}

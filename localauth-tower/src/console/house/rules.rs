@@ -1,0 +1,45 @@
+//! Lists of limits, one of which is changed.
+
+use localauth_core::{Auth, Limit, LimitError, LimitId, LimitRule};
+
+use crate::console::trouble::Trouble;
+
+/// The limit that an address names; `new` is one to be made.
+pub(crate) fn limit_id(text: &str) -> Result<Option<LimitId>, Trouble> {
+    if text == "new" {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| Trouble::missing("error-no-such-limit"))
+}
+
+/// The limit with this id; none is asked for without one.
+pub(crate) fn known(limits: &[Limit], id: Option<LimitId>) -> Result<Option<&Limit>, Trouble> {
+    let Some(id) = id else { return Ok(None) };
+    let found = limits.iter().find(|limit| limit.id == id);
+    found.map(Some).ok_or_else(|| Trouble::missing("error-no-such-limit"))
+}
+
+/// Gives the limit with this id another rule, or adds one.
+pub(super) fn put(
+    limits: &mut Vec<Limit>,
+    id: Option<LimitId>,
+    rule: &LimitRule,
+    auth: &Auth,
+) -> Result<(), LimitError> {
+    let Some(id) = id else {
+        limits.push(auth.new_limit(rule.clone())?);
+        return Ok(());
+    };
+    let limit = limits.iter_mut().find(|limit| limit.id == id);
+    limit.ok_or(LimitError::NoSuchLimit)?.rule.clone_from(rule);
+    Ok(())
+}
+
+/// Takes the limit with this id out.
+pub(super) fn take(limits: &mut Vec<Limit>, id: Option<LimitId>) -> Result<(), LimitError> {
+    let place = limits.iter().position(|limit| Some(limit.id) == id);
+    limits.remove(place.ok_or(LimitError::NoSuchLimit)?);
+    Ok(())
+}

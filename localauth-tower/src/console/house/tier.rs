@@ -1,0 +1,218 @@
+//! One tier: its features, models, weight and limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use localauth_core::{LimitError, LimitId, Tier, TierName};
+
+use super::access::{self, Group, Models};
+use super::limits::{LimitPage, LimitRow, Place, rule};
+use super::rules::{known, limit_id, put, take};
+use super::tiers::{HERE, named};
+use crate::console::Console;
+use crate::console::fields::Fields;
+use crate::console::frame::Frame;
+use crate::console::page::{done, page, page_with};
+use crate::console::trouble::Trouble;
+use crate::console::visit::Visit;
+
+#[derive(Template)]
+#[template(path = "house/tier.html")]
+struct OneTier {
+    frame: Frame,
+    name: String,
+    is_default: bool,
+    weight: String,
+    groups: Vec<Group>,
+    models: Models,
+    limits: Vec<LimitRow>,
+    /// Where they are changed.
+    limits_at: String,
+}
+
+impl OneTier {
+    fn new(console: &Console, visit: &Visit, name: &TierName, tier: &Tier, is_default: bool) -> Self {
+        let frame = visit.frame(console, "house-tier-title");
+        Self {
+            limits_at: format!("{HERE}/{name}/limits"),
+            name: name.to_string(),
+            is_default,
+            weight: tier.weight().to_string(),
+            groups: access::groups(&console.auth, &tier.features, |_, on| access::by_default(&frame, on)),
+            models: Models::of(&console.models, tier.models.as_ref()),
+            limits: tier.limits.iter().map(|limit| LimitRow::of(&frame, limit)).collect(),
+            frame,
+        }
+    }
+}
+
+/// The tier, and whether it is the default one.
+async fn find(console: &Console, name: &TierName) -> Result<(Tier, bool), Trouble> {
+    let (mut house, _) = console.auth.house_rules().await?;
+    let tier = house
+        .tiers
+        .remove(name)
+        .ok_or_else(|| Trouble::missing("error-no-such-tier"))?;
+    Ok((tier, house.default_tier.as_ref() == Some(name)))
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(name): Path<String>,
+) -> Result<Response, Trouble> {
+    let name = named(&name)?;
+    let (tier, is_default) = find(&console, &name).await?;
+    Ok(page(&OneTier::new(&console, &visit, &name, &tier, is_default)))
+}
+
+/// A tier as it is to be.
+struct Wish {
+    features: BTreeMap<String, bool>,
+    models: Option<BTreeSet<String>>,
+    weight: Option<u16>,
+    is_default: bool,
+}
+
+impl Wish {
+    fn read(fields: &Fields) -> Result<Self, Trouble> {
+        let weight = fields.number("weight")?;
+        let weight = weight.map(|weight| u16::try_from(weight).ok().filter(|weight| *weight > 0));
+        if weight == Some(None) {
+            return Err(Trouble::bad("error-tier-weight"));
+        }
+        Ok(Self {
+            features: access::said(fields)?,
+            models: access::chosen(fields)?,
+            weight: weight.flatten(),
+            is_default: fields.has("default"),
+        })
+    }
+}
+
+pub(super) async fn save(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(name): Path<String>,
+    fields: Fields,
+) -> Result<Response, Trouble> {
+    let name = named(&name)?;
+    let (mut tier, mut is_default) = find(&console, &name).await?;
+    let saved = async {
+        let wish = Wish::read(&fields)?;
+        // So that what was chosen is shown again if it is refused.
+        tier.features.clone_from(&wish.features);
+        tier.models.clone_from(&wish.models);
+        tier.weight = wish.weight;
+        is_default = wish.is_default;
+        let change = console.auth.change_house_rules(&visit.caller, |house| {
+            let tier = house.tiers.get_mut(&name).ok_or(LimitError::NoSuchTier)?;
+            tier.features.clone_from(&wish.features);
+            tier.models.clone_from(&wish.models);
+            tier.weight = wish.weight;
+            if wish.is_default {
+                house.default_tier = Some(name.clone());
+            } else if house.default_tier.as_ref() == Some(&name) {
+                house.default_tier = None;
+            }
+            Ok(())
+        });
+        Ok::<_, Trouble>(change.await?)
+    };
+    match saved.await {
+        Ok(()) => Ok(done(&format!("{HERE}/{name}"), "done-tier-saved")),
+        Err(trouble) => {
+            let mut again = OneTier::new(&console, &visit, &name, &tier, is_default);
+            again.frame = again.frame.told(&trouble);
+            fields.text("weight").clone_into(&mut again.weight);
+            Ok(page_with(trouble.status(), &again))
+        }
+    }
+}
+
+pub(super) async fn limit(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((name, limit)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let name = named(&name)?;
+    let id = limit_id(&limit)?;
+    let (tier, _) = find(&console, &name).await?;
+    let present = known(&tier.limits, id)?;
+    let address = Address::of(&visit, &console, &name, &limit);
+    let place = address.place(id);
+    Ok(LimitPage::show(
+        &console,
+        &visit,
+        place,
+        present.map(|limit| &limit.rule),
+    ))
+}
+
+pub(super) async fn save_limit(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((name, limit)): Path<(String, String)>,
+    fields: Fields,
+) -> Result<Response, Trouble> {
+    let name = named(&name)?;
+    let id = limit_id(&limit)?;
+    let address = Address::of(&visit, &console, &name, &limit);
+    let saved = async {
+        let rule = rule(&fields, None)?;
+        let change = console.auth.change_house_rules(&visit.caller, |house| {
+            let tier = house.tiers.get_mut(&name).ok_or(LimitError::NoSuchTier)?;
+            put(&mut tier.limits, id, &rule, &console.auth)
+        });
+        Ok::<_, Trouble>(change.await?)
+    };
+    match saved.await {
+        Ok(()) => Ok(done(&address.back, "done-limit-saved")),
+        Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
+    }
+}
+
+pub(super) async fn remove_limit(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((name, limit)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let name = named(&name)?;
+    let id = limit_id(&limit)?;
+    let change = console.auth.change_house_rules(&visit.caller, |house| {
+        let tier = house.tiers.get_mut(&name).ok_or(LimitError::NoSuchTier)?;
+        take(&mut tier.limits, id)
+    });
+    change.await?;
+    Ok(done(&format!("{HERE}/{name}"), "done-limit-removed"))
+}
+
+/// Where a limit of a tier is changed.
+struct Address {
+    whose: String,
+    action: String,
+    back: String,
+}
+
+impl Address {
+    fn of(visit: &Visit, console: &Console, name: &TierName, limit: &str) -> Self {
+        let frame = visit.frame(console, "house-limit-title");
+        Self {
+            whose: frame.t1("house-limit-of-tier", "name", name.as_str()),
+            action: format!("{HERE}/{name}/limits/{limit}"),
+            back: format!("{HERE}/{name}"),
+        }
+    }
+
+    fn place(&self, id: Option<LimitId>) -> Place<'_> {
+        Place {
+            whose: &self.whose,
+            action: &self.action,
+            back: &self.back,
+            is_there: id.is_some(),
+            has_model: true,
+        }
+    }
+}

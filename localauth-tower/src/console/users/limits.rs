@@ -1,0 +1,88 @@
+//! A user's own limits: one for each model.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use localauth_core::{LimitId, User};
+
+use super::{HERE, find};
+use crate::console::Console;
+use crate::console::fields::Fields;
+use crate::console::house::limits::{LimitPage, Place, rule};
+use crate::console::house::rules::{known, limit_id};
+use crate::console::page::done;
+use crate::console::trouble::Trouble;
+use crate::console::visit::Visit;
+
+/// Where a limit of a user is changed.
+struct Address {
+    whose: String,
+    action: String,
+    back: String,
+}
+
+impl Address {
+    fn of(console: &Console, visit: &Visit, user: &User, limit: &str) -> Self {
+        let frame = visit.frame(console, "house-limit-title");
+        Self {
+            whose: frame.t1("users-limit-of", "name", user.name.as_str()),
+            action: format!("{HERE}/{}/limits/{limit}", user.id),
+            back: format!("{HERE}/{}", user.id),
+        }
+    }
+
+    fn place(&self, id: Option<LimitId>) -> Place<'_> {
+        Place {
+            whose: &self.whose,
+            action: &self.action,
+            back: &self.back,
+            is_there: id.is_some(),
+            // A user's limits are told apart by their models: another model is another limit.
+            has_model: id.is_none(),
+        }
+    }
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, limit)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let user = find::by_id(&console, &id).await?;
+    let id = limit_id(&limit)?;
+    let own = console.auth.user_limits(user.id).await?;
+    let rule = known(&own.limits, id)?.map(|limit| &limit.rule);
+    let address = Address::of(&console, &visit, &user, &limit);
+    Ok(LimitPage::show(&console, &visit, address.place(id), rule))
+}
+
+pub(super) async fn save(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, limit)): Path<(String, String)>,
+    fields: Fields,
+) -> Result<Response, Trouble> {
+    let user = find::by_id(&console, &id).await?;
+    let id = limit_id(&limit)?;
+    let own = console.auth.user_limits(user.id).await?;
+    let model = known(&own.limits, id)?.map(|limit| limit.rule.model.as_str());
+    let address = Address::of(&console, &visit, &user, &limit);
+    let saved = async {
+        let rule = rule(&fields, model)?;
+        Ok::<_, Trouble>(console.auth.set_user_limit(&visit.caller, user.id, rule).await?)
+    };
+    match saved.await {
+        Ok(_) => Ok(done(&address.back, "done-limit-saved")),
+        Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
+    }
+}
+
+pub(super) async fn remove(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, limit)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let user = find::by_id(&console, &id).await?;
+    let id = limit_id(&limit)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
+    console.auth.delete_user_limit(&visit.caller, user.id, id).await?;
+    Ok(done(&format!("{HERE}/{}", user.id), "done-limit-removed"))
+}

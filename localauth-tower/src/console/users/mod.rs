@@ -1,0 +1,71 @@
+//! Users: the list, and a page for each.
+
+mod access;
+mod changes;
+pub(super) mod find;
+mod keys;
+mod limits;
+mod list;
+mod password;
+mod person;
+mod remove;
+mod service;
+mod words;
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::Method;
+use localauth_core::policy::RouteTableBuilder;
+
+use super::Console;
+
+/// The list.
+const HERE: &str = "/admin/users";
+
+pub(super) fn router() -> Router<Console> {
+    Router::new()
+        .route("/admin/users", get(list::show))
+        .route("/admin/users/service", post(service::make))
+        .route("/admin/users/{id}", get(person::show))
+        .route("/admin/users/{id}/approve", post(changes::approve))
+        .route("/admin/users/{id}/status", post(changes::status))
+        .route("/admin/users/{id}/role", post(changes::role))
+        .route("/admin/users/{id}/tier", post(changes::tier))
+        .route("/admin/users/{id}/impersonate", post(changes::impersonate))
+        .route("/admin/users/{id}/permissions", post(access::permissions))
+        .route("/admin/users/{id}/models", post(access::models))
+        .route("/admin/users/{id}/limits/{limit}", get(limits::show).post(limits::save))
+        .route("/admin/users/{id}/limits/{limit}/remove", post(limits::remove))
+        .route("/admin/users/{id}/keys", post(keys::make))
+        .route(
+            "/admin/users/{id}/keys/{key}/revoke",
+            get(keys::confirm).post(keys::revoke),
+        )
+        .route("/admin/users/{id}/password", get(password::show).post(password::reset))
+        .route("/admin/users/{id}/delete", get(remove::confirm).post(remove::delete))
+}
+
+/// Declares them.
+pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
+    table
+        .admin(Method::GET, "/admin/users")
+        .admin(Method::POST, "/admin/users/service")
+        .admin(Method::GET, "/admin/users/{id}")
+        .admin(Method::POST, "/admin/users/{id}/approve")
+        .admin(Method::POST, "/admin/users/{id}/status")
+        .admin(Method::POST, "/admin/users/{id}/role")
+        .admin(Method::POST, "/admin/users/{id}/tier")
+        .admin(Method::POST, "/admin/users/{id}/impersonate")
+        .admin(Method::POST, "/admin/users/{id}/permissions")
+        .admin(Method::POST, "/admin/users/{id}/models")
+        .admin(Method::GET, "/admin/users/{id}/limits/{limit}")
+        .admin(Method::POST, "/admin/users/{id}/limits/{limit}")
+        .admin(Method::POST, "/admin/users/{id}/limits/{limit}/remove")
+        .admin(Method::POST, "/admin/users/{id}/keys")
+        .admin(Method::GET, "/admin/users/{id}/keys/{key}/revoke")
+        .admin(Method::POST, "/admin/users/{id}/keys/{key}/revoke")
+        .admin(Method::GET, "/admin/users/{id}/password")
+        .admin(Method::POST, "/admin/users/{id}/password")
+        .admin(Method::GET, "/admin/users/{id}/delete")
+        .admin(Method::POST, "/admin/users/{id}/delete")
+}
