@@ -238,8 +238,6 @@ impl Told for KeyError {
     fn text_id(&self) -> Option<&'static str> {
         Some(match self {
             Self::Name => "error-key-name",
-            Self::Exceeds(_) => "error-key-exceeds",
-            Self::UnknownFeature(_) => "error-key-feature",
             Self::Expired => "error-key-expired",
             Self::UnknownFeature(_) => "error-unknown-feature",
             Self::Exceeds(beyond) => exceeded(beyond.field),

@@ -19,12 +19,13 @@ const WRONG: &str = "wrong_credentials";
 /// The sign-in limiter has had enough.
 const LIMITED: &str = "too_many_attempts";
 /// Where people sign in.
-const SIGN_IN: [&str; 7] = [
+const SIGN_IN: [&str; 8] = [
     "/api/auth/login",
     "/api/auth/token-login",
     "/api/auth/register",
     "/api/auth/password",
     "/login",
+    "/login/key",
     "/register",
     "/account/password",
 ];
