@@ -17,7 +17,7 @@ mod person;
 mod proxy;
 mod server;
 
-pub use browser::sign_in_by_browser;
+pub use browser::{sign_in_by_browser, walk_the_console};
 pub use database::{Postgres, sqlite};
 pub use github::{
     GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, Github, GithubEmail, GithubEndpoint, GithubFault, GithubPerson,
