@@ -73,7 +73,7 @@ impl From<InvalidLimit> for Trouble {
 
 impl From<InvalidTierName> for Trouble {
     fn from(_: InvalidTierName) -> Self {
-        Self::bad("error-tier-name")
+        Self::bad("error-not-a-tier-name")
     }
 }
 

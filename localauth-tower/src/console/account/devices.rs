@@ -37,7 +37,7 @@ pub(super) async fn end(
         cookies::sign_out(&mut response, visit.https);
         return Ok(response);
     }
-    Ok(done("/account", "done-session-ended"))
+    Ok(done("/account", "done-account-session-ended"))
 }
 
 pub(super) async fn confirm_others(State(console): State<Console>, visit: Visit) -> Result<Response, Trouble> {
@@ -49,5 +49,5 @@ pub(super) async fn confirm_others(State(console): State<Console>, visit: Visit)
 pub(super) async fn end_others(State(console): State<Console>, visit: Visit) -> Result<Response, Trouble> {
     own(visit.user()?)?;
     console.auth.end_other_sessions(&visit.caller).await?;
-    Ok(done("/account", "done-sessions-ended"))
+    Ok(done("/account", "done-account-sessions-ended"))
 }

@@ -101,7 +101,7 @@ impl Account {
             name: user.name.clone(),
             avatar: user.avatar_url.clone(),
             weak: false,
-            role: frame.t(&format!("role-{}", user.role.as_str())),
+            role: frame.t(&format!("account-role-{}", user.role.as_str())),
             tier: current.tier().map(ToString::to_string),
             ways: ways(console, &frame, &identities),
             others: devices.iter().any(|device| !device.is_this),

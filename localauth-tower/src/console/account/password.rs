@@ -27,7 +27,7 @@ pub(super) async fn change(
     let changed = console.auth.change_password(&visit.caller, current, new, acknowledged);
     match changed.await {
         Ok(signed_in) => {
-            let mut response = done("/account", "done-password");
+            let mut response = done("/account", "done-account-password");
             if let Some(signed_in) = signed_in {
                 cookies::sign_in(&mut response, signed_in.token.expose(), signed_in.lifetime, visit.https);
             }

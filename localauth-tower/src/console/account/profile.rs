@@ -15,7 +15,7 @@ pub(super) async fn change(State(console): State<Console>, visit: Visit, fields:
     own(visit.user()?)?;
     let (name, avatar) = (fields.text("name"), fields.text("avatar"));
     match console.auth.set_profile(&visit.caller, name, Some(avatar)).await {
-        Ok(_) => Ok(done("/account", "done-profile")),
+        Ok(_) => Ok(done("/account", "done-account-profile")),
         Err(error) => {
             let fill = |account: &mut Account| {
                 name.clone_into(&mut account.name);

@@ -109,7 +109,7 @@ pub(super) async fn unlink(
 ) -> Result<Response, Trouble> {
     let linked = linked(&console, &visit, provider).await?;
     if console.auth.unlink_external(&visit.caller, &linked.identity).await? {
-        Ok(done("/account", "done-unlinked"))
+        Ok(done("/account", "done-account-unlinked"))
     } else {
         Err(Trouble::bad("error-last-way-in"))
     }

@@ -41,7 +41,7 @@ pub(super) async fn show(
         return Ok(page(&form));
     }
     let closed = NoInvite {
-        frame: visit.frame(&console, "invite-closed-title"),
+        frame: visit.frame(&console, "register-invite-closed-title"),
         code: code.chars().take(128).collect(),
         without: console.auth.registration() != RegistrationMode::Invite,
     };

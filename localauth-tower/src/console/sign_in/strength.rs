@@ -46,7 +46,7 @@ pub(super) async fn estimate(visit: Visit, mut fields: Fields) -> Result<Respons
         Some(reason) => failures::password(reason).unwrap_or_default(),
     };
     let text = match id {
-        "" => visit.language.text(&format!("strength-{score}"), None),
+        "" => visit.language.text(&format!("login-strength-{score}"), None),
         id => visit.language.text(id, None),
     };
     let ok = rejected.is_none();

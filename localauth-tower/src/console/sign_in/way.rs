@@ -43,7 +43,7 @@ pub(crate) fn doors(console: &Console, frame: &Frame, luggage: Luggage<'_>) -> V
 /// What a way to sign in is called.
 pub(crate) fn provider_name(frame: &Frame, provider: &str) -> String {
     match provider {
-        "local" | "github" | "oidc" | "service" => frame.t(&format!("provider-{provider}")),
+        "local" | "github" | "oidc" | "service" => frame.t(&format!("login-provider-{provider}")),
         other => other.to_owned(),
     }
 }

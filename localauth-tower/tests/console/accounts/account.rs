@@ -13,8 +13,8 @@ async fn name_and_picture_are_changed() {
     let (ada, mut browser) = world.visitor("Ada", Role::User).await;
     let fields = [("name", "  Ada Lovelace "), ("avatar", "https://example.org/a.png")];
     let seen = browser.post("/account/profile", &fields).await;
-    seen.leads_to("/account?done=profile");
-    let page = browser.get("/account?done=profile").await.expect(200);
+    seen.leads_to("/account?done=account-profile");
+    let page = browser.get("/account?done=account-profile").await.expect(200);
     let page = page.says("Your profile is saved.").says("value=\"Ada Lovelace\"");
     page.says("<img class=\"avatar\" src=\"https://example.org/a.png\" alt=\"\"");
     let user = world.auth.find_user(ada.id).await.unwrap().unwrap();
@@ -24,7 +24,7 @@ async fn name_and_picture_are_changed() {
     browser
         .post("/account/profile", &fields)
         .await
-        .leads_to("/account?done=profile");
+        .leads_to("/account?done=account-profile");
     browser
         .get("/account")
         .await
@@ -92,10 +92,10 @@ async fn the_password_is_changed_and_other_devices_are_out() {
     let seen = browser
         .post("/account/password", &[("current", PASSWORD), ("new", NEW)])
         .await;
-    seen.leads_to("/account?done=password");
+    seen.leads_to("/account?done=account-password");
     assert_ne!(browser.cookie("session").unwrap(), before);
     browser
-        .get("/account?done=password")
+        .get("/account?done=account-password")
         .await
         .expect(200)
         .says("Your password is changed.");
@@ -129,7 +129,7 @@ async fn a_weak_new_password_has_to_be_acknowledged() {
     browser
         .post("/account/password", &all_the_same)
         .await
-        .leads_to("/account?done=password");
+        .leads_to("/account?done=account-password");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn devices_are_listed_and_signed_out_one_by_one() {
     browser
         .post(&end(&other_id), &[])
         .await
-        .leads_to("/account?done=session-ended");
+        .leads_to("/account?done=account-session-ended");
     other.get("/account").await.leads_to("/login?next=%2Faccount");
     browser
         .post(&end(&other_id), &[])
@@ -193,7 +193,7 @@ async fn all_others_are_signed_out_after_a_question() {
     page.says("will be signed out").says("<button class=\"button danger\">");
     other.get("/account").await.expect(200);
     let seen = browser.post("/account/sessions/others", &[]).await;
-    seen.leads_to("/account?done=sessions-ended");
+    seen.leads_to("/account?done=account-sessions-ended");
     other.get("/account").await.leads_to("/login?next=%2Faccount");
     browser.get("/account").await.expect(200);
 }

@@ -123,7 +123,7 @@ async fn unlinking_is_asked_about_and_ends_other_sessions() {
         .expect(200)
         .says("no longer be able to sign in with GitHub");
     assert_eq!(world.auth.identities(ada.id).await.unwrap().len(), 1, "only asked");
-    browser.post(path, &[]).await.leads_to("/account?done=unlinked");
+    browser.post(path, &[]).await.leads_to("/account?done=account-unlinked");
     assert!(world.auth.identities(ada.id).await.unwrap().is_empty());
     other.get("/account").await.leads_to("/login?next=%2Faccount");
     // Nobody else's.

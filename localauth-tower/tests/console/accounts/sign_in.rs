@@ -261,3 +261,28 @@ async fn the_first_one_is_told_that_nobody_is_here() {
         .expect(200)
         .does_not_say("becomes the administrator");
 }
+
+/// Over HTTPS the cookie is one that no neighbour can plant.
+#[tokio::test]
+async fn over_https_cookies_are_for_this_host_alone() {
+    let site = || localauth_tower::Site::new().base_url("https://house.example");
+    let world = World::with(|auth| auth, |console| console.site(site()));
+    let ada = world.user("Ada", Role::User).await;
+    let post = |path: &str| {
+        http::Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", "https://house.example")
+    };
+    let mut browser = world.browser();
+    let form = format!("email={}&password={PASSWORD}", ada.email.as_str().replace('@', "%40"));
+    let seen = browser.send(post("/login"), form.into()).await;
+    let cookie = seen.headers["set-cookie"].to_str().unwrap().to_owned();
+    assert!(
+        cookie.starts_with("__Host-session=") && cookie.contains("Secure"),
+        "{cookie}"
+    );
+    seen.leads_to("/");
+    let seen = browser.send(post("/language"), "lang=de".into()).await;
+    assert!(seen.headers["set-cookie"].to_str().unwrap().contains("Secure"));
+    browser.get("/account").await.expect(200).says("ada@example.org");
+}
