@@ -15,7 +15,7 @@ const HEIGHT: f64 = 200.0;
 /// Room for the topmost number.
 const ABOVE: f64 = 12.0;
 /// How many texts fit under the bars: on a phone, and elsewhere.
-const FEW_LABELS: usize = 5;
+const FEW_LABELS: usize = 4;
 const MANY_LABELS: usize = 10;
 /// The longest name that is shown beside a bar, in characters.
 const MAX_NAME: usize = 40;

@@ -22,8 +22,8 @@ use super::{find, may_mint, written};
 struct Show {
     frame: Frame,
     key: ApiKey,
-    /// Whether the secret from before the last rotation is still good.
-    is_old_good: bool,
+    /// The id of the text that says whether the secret from before the last rotation is still good.
+    old: &'static str,
     is_over: bool,
     /// Each list that narrows it: the id of its name, and its entries.
     lists: Vec<(&'static str, Vec<String>)>,
@@ -61,6 +61,10 @@ pub(super) async fn show(
         users: false,
     };
     let now = console.auth.now();
+    let old = match &key.previous {
+        Some(old) if !now.is_past(old.until) => "keys-old-until",
+        _ => "keys-old-over",
+    };
     Ok(page(&Show {
         overview: reports.overview(&console, &frame).await?,
         lists: lists(&key),
@@ -72,7 +76,7 @@ pub(super) async fn show(
             .collect(),
         tier: key.scope.tier.as_ref().map(|tier| tier.name.to_string()),
         frame,
-        is_old_good: key.previous.as_ref().is_some_and(|old| !now.is_past(old.until)),
+        old,
         is_over: key.expires_at.is_some_and(|end| now.is_past(end)),
         key,
         periods: PERIODS,

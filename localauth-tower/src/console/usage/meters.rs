@@ -42,6 +42,7 @@ impl Meter {
             ("limit-concurrent", rule.max_concurrent, all.places),
         ];
         maxima.into_iter().filter_map(move |(what, most, used)| {
+            let most = most?;
             let of_window = what != "limit-concurrent";
             Some(Self {
                 whose: match status.subject.as_str() {
@@ -54,10 +55,10 @@ impl Meter {
                 window: Some(rule.window).filter(|_| of_window),
                 what,
                 used,
-                most: most?,
+                most,
                 is_money: what == "limit-cost",
                 is_soft: rule.soft,
-                passes_at: status.resets_at(),
+                passes_at: status.resets_at().filter(|_| used >= most),
                 empty_at: status.standing.empty_at.filter(|_| of_window),
             })
         })
@@ -94,8 +95,14 @@ impl Meter {
     }
 
     /// From here on little is left.
+    pub(crate) fn low(&self) -> u64 {
+        let seven_tenths = u128::from(self.end()) * 7 / 10;
+        u64::try_from(seven_tenths).unwrap_or(u64::MAX).min(self.high())
+    }
+
+    /// From here on next to nothing is.
     pub(crate) fn high(&self) -> u64 {
-        self.end() - self.end() / 5
+        self.end() - (self.end() / 20).max(1)
     }
 }
 
