@@ -309,15 +309,14 @@ impl Auth {
     ) -> Result<Zeroizing<String>, SharedKeysError> {
         let inner = &self.0;
         may_share(caller)?;
-        let text = match text {
-            Some(text) => Zeroizing::new(text.trim().to_owned()),
-            None => {
-                let random = base62::<SECRET_CHARS>(&*inner.entropy)?;
-                let mut text = Zeroizing::new(String::with_capacity(3 + SECRET_CHARS));
-                text.push_str("sk-");
-                text.extend(random.iter().map(|&b| char::from(b)));
-                text
-            }
+        let text = if let Some(text) = text {
+            Zeroizing::new(text.trim().to_owned())
+        } else {
+            let random = base62::<SECRET_CHARS>(&*inner.entropy)?;
+            let mut text = Zeroizing::new(String::with_capacity(3 + SECRET_CHARS));
+            text.push_str("sk-");
+            text.extend(random.iter().map(|&b| char::from(b)));
+            text
         };
         let key = inner.new_shared_key(&text, self.now())?;
         if inner.shared.configured.iter().any(|(digest, _)| *digest == key.digest) {

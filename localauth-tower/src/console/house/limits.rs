@@ -41,6 +41,7 @@ pub(crate) struct Maximum {
 
 impl Maximum {
     /// A number of it, as it is written.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand it over by reference")]
     pub(crate) fn text(&self, frame: &Frame, number: &u64) -> String {
         if self.is_money {
             frame.money(number)

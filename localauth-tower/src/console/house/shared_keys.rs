@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use localauth_core::SharedKeyInfo;
+use localauth_core::{SharedKeyInfo, SharedKeysError};
 
 use super::confirm::{Confirm, Once, Secret};
 use crate::console::Console;
@@ -87,6 +87,9 @@ pub(super) async fn remove(
 ) -> Result<Response, Trouble> {
     let missing = |_| Trouble::missing("error-no-such-shared-key");
     let id = id.parse().map_err(missing)?;
-    console.auth.remove_shared_key(&visit.caller, id).await?;
-    Ok(done(HERE, "done-shared-key-removed"))
+    match console.auth.remove_shared_key(&visit.caller, id).await {
+        Ok(()) => Ok(done(HERE, "done-shared-key-removed")),
+        Err(SharedKeysError::NotFound) => Err(Trouble::missing("error-no-such-shared-key")),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -20,7 +20,7 @@ pub(super) const HERE: &str = "/admin/tiers";
 #[template(path = "house/tiers.html")]
 struct Tiers {
     frame: Frame,
-    tiers: Vec<Row>,
+    rows: Vec<Row>,
     everyone: Vec<LimitRow>,
     prices: Vec<(String, Price)>,
     /// The name of a new tier, as it was typed.
@@ -61,7 +61,7 @@ async fn all(console: &Console, visit: &Visit) -> Result<Tiers, Trouble> {
     let (house, _) = console.auth.house_rules().await?;
     let everyone = console.auth.everyone_status().await?;
     Ok(Tiers {
-        tiers: house
+        rows: house
             .tiers
             .iter()
             .map(|(name, tier)| Row::of(&frame, name, tier, &house))

@@ -19,6 +19,7 @@ use crate::console::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "users/person.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what the page shows and leaves out")]
 pub(super) struct Person {
     pub(super) frame: Frame,
     id: String,
@@ -124,7 +125,7 @@ impl Person {
         let limits = auth.quota_status(user.id).await?;
         let keys = auth.list_keys(user.id).await?;
         let sessions = auth.list_sessions(user.id).await?;
-        let used = auth.usage_report(Period::Month, UsageFilter::of_user(user.id)).await?;
+        let report = auth.usage_report(Period::Month, UsageFilter::of_user(user.id)).await?;
         let frame = visit.frame(console, "users-person-title");
         let me = visit.user()?;
         let acts = me.impersonator().is_some_and(|by| by.id == user.id);
@@ -144,8 +145,8 @@ impl Person {
             is_pending: user.status == Status::Pending,
             is_local: user.provider == Provider::Local,
             is_service: user.provider == Provider::Service,
-            total_tokens: used.totals.total_tokens(),
-            used: used.totals,
+            total_tokens: report.totals.total_tokens(),
+            used: report.totals,
             groups: switches(console, &frame, user, house.tier_of(&own)),
             models: Models::of(&console.models, user.models.enabled.then_some(&user.models.models)),
             tiers: house.tiers.keys().map(ToString::to_string).collect(),

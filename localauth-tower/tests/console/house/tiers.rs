@@ -94,7 +94,7 @@ async fn a_tier_is_made_changed_and_deleted() {
     browser
         .post("/admin/tiers/pro/delete", &[])
         .await
-        .expect(400)
+        .expect(409)
         .says("New users come into this tier");
     browser
         .post("/admin/tiers/pro", &[("models", "all"), ("weight", "1")])
@@ -109,7 +109,7 @@ async fn a_tier_is_made_changed_and_deleted() {
     browser
         .post("/admin/tiers/pro/delete", &[])
         .await
-        .expect(400)
+        .expect(409)
         .says("still has users");
     world
         .auth
@@ -132,7 +132,7 @@ async fn a_tier_is_made_changed_and_deleted() {
     browser
         .post("/admin/tiers/pro/delete", &[])
         .await
-        .expect(400)
+        .expect(409)
         .says("still keys in this tier");
     world.auth.revoke_key(&Caller::operator(), key.id).await.unwrap();
     browser

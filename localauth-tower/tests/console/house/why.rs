@@ -90,7 +90,7 @@ async fn each_refusal_says_what_to_change() {
     world.auth.set_user_limit(&by, ada.id, rule).await.unwrap();
     ask(&mut browser, "ada", CHAT, "llama")
         .await
-        .says("429 quota_exceeded")
+        .says("429 insufficient_quota")
         .says("Requests: 0, 1 hour");
     world.auth.set_status(&by, ada.id, Status::Disabled).await.unwrap();
     ask(&mut browser, "ada", CHAT, "llama")

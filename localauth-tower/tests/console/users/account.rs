@@ -115,7 +115,9 @@ async fn a_password_is_made_up_and_shown_once() {
         .expect(200);
     let password = made.says("shown once").after("<code>");
     assert_eq!(password.len(), 20);
-    hers.get("/console/session").await.expect(401);
+    hers.get("/console/session")
+        .await
+        .leads_to("/login?next=%2Fconsole%2Fsession");
     let body = format!(r#"{{"email":"{}","password":"{password}"}}"#, ada.email);
     sign_in(&mut hers, "/api/auth/login", body).await;
     browser.get(&of(&ada, "")).await.does_not_say(&password);
@@ -170,6 +172,9 @@ async fn who_acts_as_somebody_is_told_so_on_every_page_until_it_ends() {
             .says("root")
             .says("action=\"/logout\"");
     }
+    let ada = world.user("ada", Role::User).await;
+    let disabled = [("status", "disabled")];
+    browser.post(&of(&ada, "/status"), &disabled).await.expect(303);
     browser.get("/admin/audit").await.says("by root");
     // Nothing is handed out in another's name.
     browser.post("/admin/invites", &[]).await.expect(403);
