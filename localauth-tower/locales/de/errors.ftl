@@ -12,7 +12,10 @@ error-no-such-page = Diese Seite gibt es nicht.
 error-not-a-form = Hier werden nur Formulare gelesen.
 error-too-large = Das ist zu viel Text für ein Formular. Kürzen Sie ihn und versuchen Sie es noch einmal.
 error-number = Schreiben Sie ganze Zahlen ohne Buchstaben, oder lassen Sie das Feld leer.
-error-limited = Zu viele Versuche. Versuchen Sie es in { $seconds } Sekunden noch einmal.
+error-limited = { $seconds ->
+    [one] Zu viele Versuche. Versuchen Sie es in einer Sekunde noch einmal.
+   *[other] Zu viele Versuche. Versuchen Sie es in { $seconds } Sekunden noch einmal.
+}
 error-local-auth-off = Kennwörter sind auf diesem Server ausgeschaltet. Melden Sie sich auf einem der anderen Wege an.
 error-wrong-credentials = Die Adresse oder das Kennwort ist falsch.
 error-pending = Ihr Konto wartet darauf, dass ein Administrator es freigibt. Versuchen Sie es später noch einmal.

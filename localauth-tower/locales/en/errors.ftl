@@ -12,7 +12,10 @@ error-no-such-page = There is no such page.
 error-not-a-form = Only forms are read here.
 error-too-large = That is too much text for one form. Shorten it and try again.
 error-number = Write whole numbers without letters, or leave the field empty.
-error-limited = Too many attempts. Try again in { $seconds } seconds.
+error-limited = { $seconds ->
+    [one] Too many attempts. Try again in one second.
+   *[other] Too many attempts. Try again in { $seconds } seconds.
+}
 error-local-auth-off = Passwords are switched off on this server. Use one of the other ways to sign in.
 error-wrong-credentials = The address or the password is wrong.
 error-pending = Your account waits for an administrator to approve it. Try again later.

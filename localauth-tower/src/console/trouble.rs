@@ -91,7 +91,11 @@ impl Trouble {
             Text::Id(id, args) => {
                 let mut all = FluentArgs::new();
                 for (name, value) in args {
-                    all.set(*name, value.as_str());
+                    match value.parse::<u64>() {
+                        // Their words depend on how many they are.
+                        Ok(seconds) if *name == "seconds" => all.set(*name, seconds),
+                        _ => all.set(*name, value.as_str()),
+                    }
                 }
                 language.text(id, Some(&all))
             }
