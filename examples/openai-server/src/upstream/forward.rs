@@ -21,7 +21,7 @@ use super::{
     failure::Failure,
     headers::{self, Forwarded},
     lent::Loan,
-    models::{Language, Listing, Offer, shown},
+    list::Wanted,
     server::{NoAnswer, Server, Via},
     shape, socket, target,
 };
@@ -48,8 +48,8 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
         .table
         .find(&head.method, path.path())
         .ok_or(Failure::UnknownRoute)?;
-    if let Some(language) = list(rule) {
-        return inner.list(head.extensions.get::<CurrentUser>(), language);
+    if let Some(wanted) = Wanted::by(rule, path.path()) {
+        return inner.tell(head.extensions.get::<CurrentUser>(), wanted).await;
     }
     if rule.pattern() == socket::PATH {
         return socket::open(inner, rule, head).await;
@@ -81,15 +81,6 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
         }
     });
     finish(inner, &server, &head.uri, response, Some(after)).await
-}
-
-/// Whether a rule is for a list of models, which is made here.
-fn list(rule: &Rule) -> Option<Language> {
-    match (rule.method(), rule.pattern()) {
-        (&Method::GET, "/v1/models" | "/models") => Some(Language::OpenAi),
-        (&Method::GET, "/api/tags") => Some(Language::Ollama),
-        _ => None,
-    }
 }
 
 /// Whether there may be other models after it.
@@ -192,34 +183,6 @@ impl Inner {
     /// files there are.
     pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit, Failure> {
         Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Failure::Full)
-    }
-
-    fn list(&self, user: Option<&CurrentUser>, language: Language) -> Result<Response, Failure> {
-        let listings: Vec<_> = self.servers.iter().map(|server| server.listing.load_full()).collect();
-        if listings.iter().all(|listing| matches!(**listing, Listing::Unknown)) {
-            return Err(Failure::Unreachable);
-        }
-        let mut offers = Vec::new();
-        for (server, listing) in self.servers.iter().zip(&listings) {
-            let known = listing.known();
-            for (name, entry) in known.iter().flat_map(|known| &known.models) {
-                offers.push((
-                    Offer {
-                        name: name.as_ref(),
-                        entry,
-                    },
-                    &**name,
-                ));
-            }
-            for (alias, model) in &server.settings.aliases {
-                let found = known.and_then(|known| super::models::exact(known, model));
-                let entry = found.and_then(|found| known?.models.get_key_value(&*found));
-                if let Some((model, entry)) = entry {
-                    offers.push((Offer { name: alias, entry }, &**model));
-                }
-            }
-        }
-        Ok(shown(offers, user.map(|user| &**user.identity()), language))
     }
 
     /// A body that is as long as it may be. One that was looked into is so already.

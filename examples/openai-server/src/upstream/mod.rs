@@ -4,6 +4,7 @@
 //! - `forward` is the handler: what becomes of a request, and of its answer; `choose` says which upstream.
 //! - `target` and `headers` say what of a request reaches an upstream: the path to the byte, and a list of headers.
 //! - `server` is one upstream with its connections; `models` knows what it has; `watch` asks it now and then.
+//! - `list` says what there is, to each caller what the caller may use.
 //! - `responses` holds what upstreams store to its owner; `socket` passes `WebSockets`.
 
 mod answer;
@@ -14,6 +15,7 @@ mod failure;
 mod forward;
 mod headers;
 mod lent;
+mod list;
 mod measure;
 mod models;
 mod responses;
