@@ -85,6 +85,7 @@ mod fuzz;
 mod gate;
 mod inspect;
 mod meter_usage;
+mod method_override;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod original;
@@ -115,6 +116,7 @@ pub use localauth_core as core;
 pub use meter_usage::{
     MeterUsage, MeterUsageService, ResponseBody as MeterUsageBody, ResponseFuture as MeterUsageFuture,
 };
+pub use method_override::query_names_method;
 pub use reject::{ContractErrors, ErrorCode, Reject, ResponseBody, ResponseFuture};
 pub use require_admin::{IsAdmin, RequireAdmin};
 pub use require_auth::{RequireAuth, RequireAuthService, ResponseFuture as RequireAuthFuture};

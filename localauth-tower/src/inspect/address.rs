@@ -65,11 +65,10 @@ pub(super) fn check_query(uri: &Uri, is_it: impl Fn(&str) -> bool) -> Result<(),
         return Ok(());
     };
     let agrees = |query: &str| {
-        form_urlencoded::parse(query.as_bytes())
-            .all(|(name, value)| match &*name {
-                name if reads_as(name, Field::Model.name()) => is_it(&value),
-                name => value.is_empty() || !names_further(name),
-            })
+        form_urlencoded::parse(query.as_bytes()).all(|(name, value)| match &*name {
+            name if reads_as(name, Field::Model.name()) => is_it(&value),
+            name => value.is_empty() || !names_further(name),
+        })
     };
     if agrees(query) && (!query.contains(';') || agrees(&query.replace(';', "&"))) {
         Ok(())

@@ -180,10 +180,8 @@ impl Key {
 
 /// Whether any reader might take this `key` of a query for one that names models beside `model`.
 pub(super) fn names_further(key: &str) -> bool {
-    matches!(
-        Key::of_form(key, &[Field::Model.name()]),
-        Key::Further | Key::Unclear
-    ) && !reads_as(key, Field::Model.name())
+    matches!(Key::of_form(key, &[Field::Model.name()]), Key::Further | Key::Unclear)
+        && !reads_as(key, Field::Model.name())
 }
 
 /// Whether any reader might take `key` for `name`, which is in lower-case ASCII: without regard to case, as Go and .NET
