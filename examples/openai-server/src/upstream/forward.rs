@@ -10,7 +10,10 @@ use axum::{
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
 use http_body_util::Limited;
 use hyper::body::Incoming;
-use localauth_core::policy::{Access, Rule};
+use localauth_core::{
+    Denial,
+    policy::{Access, Rule},
+};
 use localauth_tower::{CurrentUser, Inspected, OverTls};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
@@ -26,16 +29,22 @@ use super::{
     shape, socket, target,
 };
 
+use crate::model::stored::MadeBy;
+
 /// Where an administrator uploads what a model is made of, however large.
 const BLOBS: &str = "/api/blobs/";
 
 /// The answer to a request that may pass.
 pub(super) async fn forward(by: &Upstreams, request: Request) -> Response {
     let uri = request.uri().clone();
-    match answer(by, request).await {
+    let mut response = match answer(by, request).await {
         Ok(response) => response,
-        Err(failure) => failure.answer(by.0.style, &uri),
-    }
+        Err(failure) => failure.answer(by.0.voice, &uri),
+    };
+    // A cookie tells no cache that an answer is for one person only.
+    let caching = response.headers_mut().entry(header::CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
@@ -57,7 +66,18 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
     if target::is_upgrade(&head.headers) {
         return Err(Failure::Invalid("This route opens no socket."));
     }
-    let servers = inner.servers_for(rule, Asked::of(&head)).await?;
+    if head.extensions.get::<Inspected>().is_some_and(Inspected::names_itself) {
+        // vLLM keeps answers by that name, of whomever.
+        return Err(Failure::Invalid("`request_id` is not available: leave it out."));
+    }
+    let mut servers = inner.servers_for(rule, Asked::of(&head)).await?;
+    if let Some(MadeBy(place)) = head.extensions.get() {
+        // Only there it is stored.
+        servers.retain(|server| server.place == *place);
+        if servers.is_empty() {
+            return Err(Failure::Denied(Denial::NotFound));
+        }
+    }
     let body = inner.bounded(rule, &head, body)?;
     let sent = headers::asked(&head.headers, &inner.seen(&head), None);
     let slot = inner.slot()?;
@@ -158,7 +178,7 @@ pub(super) async fn finish(
             return Ok((status, [(header::LOCATION, there)]).into_response());
         }
         _ if status.is_client_error() || status.is_server_error() => {
-            return Ok(shape::retell(response, inner.style).await);
+            return Ok(shape::retell(response, inner.voice, &inner.hidden).await);
         }
         _ => {}
     }
@@ -175,6 +195,7 @@ pub(super) async fn finish(
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    response.extensions_mut().insert(MadeBy(server.place));
     Ok(response)
 }
 

@@ -67,10 +67,7 @@ impl Inner {
         let listings = self.listings()?;
         let mut offers = self.servers.iter().zip(&listings).flat_map(offers);
         let found = offers.find(|(offer, model)| offer.name == name && is_for(user, model));
-        found.map_or_else(
-            || Err(Failure::unknown_model(name)),
-            |(offer, _)| Ok(shown_one(&offer)),
-        )
+        found.map_or_else(|| Err(Failure::unknown_model(name)), |(offer, _)| Ok(shown_one(&offer)))
     }
 
     /// Whether somebody may use what a name could stand for, whether it is there or not.

@@ -111,7 +111,10 @@ async fn one_model_is_told_of_as_in_the_list() {
     );
     assert_eq!(tell(&guard.narrow, "allowed").await.json()["id"], "allowed");
     assert_eq!(
-        guard.ask(&guard.narrow, "HEAD", "/v1/models/allowed", None).await.status,
+        guard
+            .ask(&guard.narrow, "HEAD", "/v1/models/allowed", None)
+            .await
+            .status,
         200
     );
     // What is not theirs is as what is not there, but for its name.
