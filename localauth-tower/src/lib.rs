@@ -84,6 +84,7 @@ mod fair_share;
 mod fuzz;
 mod gate;
 mod inspect;
+mod lasting;
 mod meter_usage;
 mod method_override;
 #[cfg(feature = "oauth")]
@@ -112,6 +113,7 @@ pub use gate::Gate;
 pub use inspect::{
     Inspect, InspectService, Inspected, InspectedBody, NotEdited, ResolveModel, ResponseFuture as InspectFuture,
 };
+pub use lasting::Lasting;
 pub use localauth_core as core;
 pub use meter_usage::{
     MeterUsage, MeterUsageService, ResponseBody as MeterUsageBody, ResponseFuture as MeterUsageFuture,
