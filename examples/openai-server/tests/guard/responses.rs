@@ -137,7 +137,8 @@ async fn each_is_where_it_was_made() {
         let body = json!({"model": model, "input": "x", "stream": stream}).to_string();
         assert_eq!(ask("POST", "/v1/responses", Some(&body)).await.status, 200);
     }
-    (one.take(), two.take());
+    one.take();
+    two.take();
     let further = |model: &str, store: bool| {
         json!({"model": model, "input": "y", "previous_response_id": "resp_two", "store": store}).to_string()
     };
