@@ -15,12 +15,13 @@
 //! [`detach`](super::detach) does.
 
 mod events;
+mod made;
 mod watched;
 
 use std::{fmt, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Body,
     extract::{Request, State},
     middleware::Next,
@@ -31,12 +32,11 @@ use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use localauth_core::{Auth, Clock, Denial, NotTaken, OwnedBy, Owners, SystemClock, UserId};
 use localauth_tower::{ContractErrors, CurrentUser, Reject};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tracing::{debug, error};
 
-use self::watched::Watched;
+use self::{made::take_note, watched::Watched};
 use super::inspect::complain;
 use crate::settings::ErrorCode;
 
@@ -374,46 +374,6 @@ pub(crate) fn refuse_ownerless(fields: &Map<String, Value>) -> Result<(), &'stat
         return Err("`conversation` is not available: continue with `previous_response_id`");
     }
     Ok(())
-}
-
-/// An answer that is not streamed, or an error.
-#[derive(Deserialize)]
-struct Made {
-    id: Option<Box<str>>,
-    /// In an error: what the model made before it failed, which is stored too.
-    partial_response: Option<Partial>,
-}
-
-#[derive(Deserialize)]
-struct Partial {
-    id: Option<Box<str>>,
-}
-
-/// Notes whose an answer is that is not streamed.
-async fn take_note(by: &Stored, asking: &Asking, response: Response) -> Response {
-    let (parts, body) = response.into_parts();
-    let Ok(read) = Limited::new(body, MOST_ANSWER).collect().await else {
-        let text = json!({ "message": "the answer cannot be read, or is larger than an answer is" });
-        return (StatusCode::INTERNAL_SERVER_ERROR, Json(text)).into_response();
-    };
-    let bytes = read.to_bytes();
-    let made = serde_json::from_slice::<Made>(&bytes).ok();
-    let delete = match made {
-        Some(Made { id: Some(id), .. }) if parts.status.is_success() => by.note(&id, asking, bytes.len(), None),
-        // Its client will not learn the id.
-        Some(Made {
-            partial_response: Some(Partial { id: Some(id) }),
-            ..
-        }) => vec![(id.into(), asking.made_by)],
-        _ => {
-            if parts.status.is_success() {
-                error!("a response without an id: it may be stored, and nobody will delete it");
-            }
-            Vec::new()
-        }
-    };
-    by.delete(delete).await;
-    Response::from_parts(parts, Body::from(bytes))
 }
 
 fn is_event_stream(response: &Response) -> bool {
