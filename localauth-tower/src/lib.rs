@@ -87,9 +87,11 @@ mod fair_share;
 mod fuzz;
 mod gate;
 mod inspect;
+mod lasting;
 #[cfg(any(feature = "oauth", feature = "console"))]
 mod local_path;
 mod meter_usage;
+mod method_override;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod original;
@@ -116,10 +118,12 @@ pub use gate::Gate;
 pub use inspect::{
     Inspect, InspectService, Inspected, InspectedBody, NotEdited, ResolveModel, ResponseFuture as InspectFuture,
 };
+pub use lasting::Lasting;
 pub use localauth_core as core;
 pub use meter_usage::{
     MeterUsage, MeterUsageService, ResponseBody as MeterUsageBody, ResponseFuture as MeterUsageFuture,
 };
+pub use method_override::query_names_method;
 pub use reject::{ContractErrors, ErrorCode, Reject, ResponseBody, ResponseFuture};
 pub use require_admin::{IsAdmin, RequireAdmin};
 pub use require_auth::{RequireAuth, RequireAuthService, ResponseFuture as RequireAuthFuture};

@@ -17,6 +17,7 @@ use super::keys::key_of;
 use super::refusals::Refusals;
 use super::why::rule_for;
 use crate::current_user::whoever;
+use crate::method_override::{headers_name_other_method, query_names_method};
 use crate::original::Original;
 use crate::{CurrentUser, Site};
 
@@ -58,7 +59,7 @@ fn may_pass<'r>(
 ) -> Result<Option<&'r CurrentUser>, ApiError> {
     let path = original.uri.path();
     // What is behind the proxy may read such a path in another way than the table does.
-    if !localauth_core::policy::is_plain_path(path) {
+    if !localauth_core::policy::is_plain_path(path) || original.uri.query().is_some_and(query_names_method) {
         return Err(unreadable());
     }
     let rule = rule_for(api, &original.method, path);
@@ -118,6 +119,11 @@ fn original(headers: &HeaderMap) -> Result<Option<Original>, ApiError> {
         }
         found = Some(named);
     }
+    // The proxy hands on what the client sent along.
+    let is_other = |original: &Original| headers_name_other_method(headers, &original.method);
+    if found.as_ref().is_some_and(is_other) {
+        return Err(unreadable());
+    }
     Ok(found)
 }
 
@@ -128,5 +134,7 @@ fn whole(uri: &str) -> Option<Uri> {
 }
 
 fn unreadable() -> ApiError {
-    ApiError::forbidden("the proxy has to name the original method and URI, each once")
+    ApiError::forbidden(
+        "the proxy has to name the original method and URI, each once, and nothing may name another method",
+    )
 }

@@ -99,10 +99,6 @@ impl Frame {
         self.language.tag()
     }
 
-    pub(crate) fn languages(&self) -> &'static [Language] {
-        Language::all()
-    }
-
     pub(crate) fn language(&self) -> &'static Language {
         self.language
     }
@@ -132,18 +128,6 @@ impl Frame {
         self.notice.as_deref()
     }
 
-    pub(crate) fn stylesheet(&self) -> &'static str {
-        assets::stylesheet()
-    }
-
-    pub(crate) fn script(&self) -> &'static str {
-        assets::script()
-    }
-
-    pub(crate) fn icon(&self) -> &'static str {
-        assets::icon()
-    }
-
     /// The text `id`.
     pub(crate) fn t(&self, id: &str) -> String {
         self.language.text(id, None)
@@ -169,6 +153,31 @@ impl Frame {
         args.set(first, one);
         args.set(second, two);
         self.language.text(id, Some(&args))
+    }
+}
+
+/// Asked by templates, which pass everything by reference and know no other names than the frame's.
+#[expect(
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "templates"
+)]
+impl Frame {
+    pub(crate) fn languages(&self) -> &'static [Language] {
+        Language::all()
+    }
+
+    pub(crate) fn stylesheet(&self) -> &'static str {
+        assets::stylesheet()
+    }
+
+    pub(crate) fn script(&self) -> &'static str {
+        assets::script()
+    }
+
+    pub(crate) fn icon(&self) -> &'static str {
+        assets::icon()
     }
 
     /// A number with separators.

@@ -34,6 +34,8 @@ impl Drop for Held {
     }
 }
 
+impl crate::lasting::Held for Held {}
+
 impl<B> ResponseBody<B> {
     pub(super) const fn new(inner: reject::ResponseBody<B>, held: Option<Held>) -> Self {
         Self { inner, held }

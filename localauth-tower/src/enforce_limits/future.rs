@@ -11,6 +11,7 @@ use super::body::{Held, ResponseBody};
 use super::headers;
 use super::service::{Answer, Bound, By, denied, refused};
 use super::ticking::Ticking;
+use crate::lasting::Lasting;
 use crate::reject::{self, Reject};
 
 pin_project! {
@@ -241,7 +242,13 @@ fn answered<B>(response: Response<B>, held: Option<Held>) -> Response<ResponseBo
         // A connection that becomes another one is what was asked for too.
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             held.allowance.commit();
-            Some(held)
+            match response.extensions().get::<Lasting>() {
+                Some(lasting) if status == StatusCode::SWITCHING_PROTOCOLS => {
+                    lasting.keep(held);
+                    None
+                }
+                _ => Some(held),
+            }
         } else {
             held.allowance.release();
             None

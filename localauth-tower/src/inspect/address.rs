@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::Uri;
 use localauth_core::Denial;
 
-use super::fields::{Field, reads_as};
+use super::fields::{Field, names_further, reads_as};
 
 /// The model in the path: what the rule's `pattern` calls `{model}`, or what follows `/engines/`.
 ///
@@ -55,7 +55,7 @@ pub(super) fn model_in_query(uri: &Uri) -> Result<Option<String>, Denial> {
     }
 }
 
-/// Whether the query names no other model, in no spelling, than `is_it` says. Some servers part a query at `;` too.
+/// Whether the query names no other model, in no spelling and no other field, than `is_it` says. Some servers part a query at `;` too.
 ///
 /// # Errors
 ///
@@ -65,9 +65,10 @@ pub(super) fn check_query(uri: &Uri, is_it: impl Fn(&str) -> bool) -> Result<(),
         return Ok(());
     };
     let agrees = |query: &str| {
-        form_urlencoded::parse(query.as_bytes())
-            .filter(|(name, _)| reads_as(name, Field::Model.name()))
-            .all(|(_, model)| is_it(&model))
+        form_urlencoded::parse(query.as_bytes()).all(|(name, value)| match &*name {
+            name if reads_as(name, Field::Model.name()) => is_it(&value),
+            name => value.is_empty() || !names_further(name),
+        })
     };
     if agrees(query) && (!query.contains(';') || agrees(&query.replace(';', "&"))) {
         Ok(())
@@ -134,7 +135,7 @@ mod tests {
             "?",
             "?model=a",
             "?x=1&model=%61&Model=a",
-            "?models=b",
+            "?models=",
             "?x;y=1",
             "?mode=model=b",
         ] {
@@ -145,6 +146,10 @@ mod tests {
             "?model=a&model=b",
             "?mod%65l=b",
             "?MODEL=b",
+            "?models=b",
+            "?model=a&fallbacks%5B%5D=b",
+            "?model=a&model[]=b",
+            "?model=a;model[0]=b",
             "?model",
             "?model%00=b",
             "?model=a;x=1",

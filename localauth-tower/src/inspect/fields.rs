@@ -89,11 +89,31 @@ impl Field {
     }
 }
 
+/// Fields in which routers of models (`OpenRouter`, `LiteLLM`) are told of further ones, to be asked beside `model` or in
+/// its place. Nobody judges those.
+const FURTHER: [&str; 8] = [
+    "models",
+    "model_list",
+    "fallbacks",
+    "fallback_model",
+    "fallback_models",
+    "default_fallbacks",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+];
+
+/// By which vLLM lets a client choose what its request, and the answer that is stored, is called.
+const REQUEST_ID: &str = "request_id";
+
 /// What a key is, among some names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     /// The name at this place, to the letter.
     Named(usize),
+    /// Names further models, if it names anything.
+    Further,
+    /// Names the request, by any spelling.
+    RequestId,
     /// Something that some readers take for one of the names, and others do not.
     Unclear,
     /// None of them.
@@ -110,6 +130,44 @@ impl Key {
         }
     }
 
+    /// What a `key` is at the top of a body, as it is written there.
+    pub(super) fn plain_at_top(key: &str, names: &[&str]) -> Self {
+        match Self::plain(key, names) {
+            Self::Other if FURTHER.contains(&key) => Self::Further,
+            Self::Other => Self::other_at_top(key),
+            known => known,
+        }
+    }
+
+    /// The same, for one that was written with escapes.
+    pub(super) fn escaped_at_top(key: &str, names: &[&str]) -> Self {
+        match Self::escaped(key, names) {
+            Self::Other => Self::other_at_top(key),
+            known => known,
+        }
+    }
+
+    /// What a `key` of a form is. There are readers that take `model[]` and `model[0]` for `model`.
+    pub(super) fn of_form(key: &str, names: &[&str]) -> Self {
+        match key.split_once('[') {
+            None => Self::plain_at_top(key, names),
+            Some((field, _)) => match Self::plain_at_top(field, names) {
+                Self::Named(_) | Self::Unclear => Self::Unclear,
+                other => other,
+            },
+        }
+    }
+
+    fn other_at_top(key: &str) -> Self {
+        if FURTHER.iter().any(|name| reads_as(key, name)) {
+            Self::Unclear
+        } else if reads_as(key, REQUEST_ID) {
+            Self::RequestId
+        } else {
+            Self::Other
+        }
+    }
+
     /// What a `key` is that was written with escapes. There are readers that compare without undoing them.
     pub(super) fn escaped(key: &str, names: &[&str]) -> Self {
         if names.iter().any(|name| reads_as(key, name)) {
@@ -118,6 +176,12 @@ impl Key {
             Self::Other
         }
     }
+}
+
+/// Whether any reader might take this `key` of a query for one that names models beside `model`.
+pub(super) fn names_further(key: &str) -> bool {
+    matches!(Key::of_form(key, &[Field::Model.name()]), Key::Further | Key::Unclear)
+        && !reads_as(key, Field::Model.name())
 }
 
 /// Whether any reader might take `key` for `name`, which is in lower-case ASCII: without regard to case, as Go and .NET
@@ -169,6 +233,29 @@ mod tests {
             assert_eq!(Key::plain(key, names.as_slice()), Key::Other, "{key:?}");
             assert_eq!(Key::escaped(key, names.as_slice()), Key::Other, "{key:?}");
         }
+    }
+
+    #[test]
+    fn what_names_further_models_is_known_by_any_spelling() {
+        for key in FURTHER {
+            assert_eq!(Key::plain_at_top(key, NAMES), Key::Further);
+            assert_eq!(Key::escaped_at_top(key, NAMES), Key::Unclear);
+            assert_eq!(Key::plain_at_top(&key.to_uppercase(), NAMES), Key::Unclear);
+            assert_eq!(Key::of_form(&format!("{key}[]"), NAMES), Key::Further);
+            assert!(names_further(key) && names_further(&format!("{key}[0]")), "{key}");
+        }
+        for key in ["model[]", "model[0]", "Model[x]", "n[]", "model\0[]"] {
+            assert_eq!(Key::of_form(key, NAMES), Key::Unclear, "{key}");
+        }
+        for key in ["timestamp_granularities[]", "include[]", "[model]", "messages"] {
+            assert_eq!(Key::of_form(key, NAMES), Key::Other, "{key}");
+        }
+        for key in ["request_id", "Request_ID", "request_id\0"] {
+            assert_eq!(Key::plain_at_top(key, NAMES), Key::RequestId, "{key}");
+        }
+        // One model in the query is for others to judge.
+        assert!(!names_further("model") && !names_further("Model") && !names_further("mode"));
+        assert!(names_further("model[]") && names_further("MODEL[0]"));
     }
 
     #[test]

@@ -67,6 +67,8 @@ type Placed<T> = (T, Range<usize>);
 struct Fields<'a, 'r> {
     reads: &'r Reads,
     values: [Option<Placed<Cow<'a, str>>>; FIELDS],
+    /// Whether the request has a name of its client's choice.
+    names_itself: bool,
 }
 
 impl<'a, 'r> Fields<'a, 'r> {
@@ -74,6 +76,7 @@ impl<'a, 'r> Fields<'a, 'r> {
         Self {
             reads,
             values: [const { None }; FIELDS],
+            names_itself: false,
         }
     }
 
@@ -87,13 +90,18 @@ impl<'a, 'r> Fields<'a, 'r> {
         if name.eq_ignore_ascii_case("_charset_") {
             return Err(Denial::InvalidBody);
         }
-        match Key::plain(name, self.reads.names.as_slice()) {
+        match Key::of_form(name, self.reads.names.as_slice()) {
             Key::Named(field) => {
                 let slot = self.values.get_mut(field).filter(|slot| slot.is_none());
                 *slot.ok_or(Denial::AmbiguousRequest)? = Some((value()?, place));
                 Ok(())
             }
-            Key::Unclear => Err(Denial::AmbiguousRequest),
+            Key::Further if value().is_ok_and(|value| value.is_empty()) => Ok(()),
+            Key::Further | Key::Unclear => Err(Denial::AmbiguousRequest),
+            Key::RequestId => {
+                self.names_itself = true;
+                Ok(())
+            }
             Key::Other => Ok(()),
         }
     }
@@ -116,6 +124,7 @@ impl<'a, 'r> Fields<'a, 'r> {
 
     fn found(&self) -> Result<Found, Denial> {
         let mut found = Found::default();
+        found.names_itself = self.names_itself;
         (found.model, found.model_at[0]) = self.name(Field::Model)?.unzip();
         if self.reads.takes_name {
             (found.name, found.model_at[1]) = self.name(Field::Extra)?.unzip();

@@ -18,6 +18,8 @@ pub(super) struct Found {
     /// How many answers.
     pub(super) choices: u32,
     pub(super) includes_usage: bool,
+    /// Whether the request has a name of its client's choice.
+    pub(super) names_itself: bool,
     amounts: [Option<Amount>; LIMITS.len()],
     /// Where it stands, if the body can be edited.
     pub(super) layout: Option<Layout>,
@@ -32,6 +34,7 @@ impl Default for Found {
             stream: false,
             choices: 1,
             includes_usage: false,
+            names_itself: false,
             amounts: [None; LIMITS.len()],
             layout: None,
         }

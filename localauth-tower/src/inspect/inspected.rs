@@ -178,6 +178,12 @@ impl Inspected {
         self.0.found.includes_usage
     }
 
+    /// Whether the body says by which name (`request_id`) the request, or the answer that is stored, is to be known. Where
+    /// names are shared among users, one could so take another's.
+    pub fn names_itself(&self) -> bool {
+        self.0.found.names_itself
+    }
+
     /// Whether it is a stream that tells its usage only when asked to.
     pub(crate) fn tells_usage_when_asked(&self) -> bool {
         self.is_stream() && self.0.reads.route.is_asked_for_usage()

@@ -22,9 +22,10 @@ const MAX_DEPTH: usize = 128;
 ///
 /// [`Denial::InvalidBody`], [`Denial::AmbiguousRequest`].
 pub(super) fn read(text: &str, reads: &Reads) -> Result<Found, Denial> {
-    let top = object::<FIELDS>(text, reads.names.as_slice())?;
+    let top = object::<FIELDS>(text, reads.names.as_slice(), true)?;
     let get = |field: Field| top.values[field as usize];
     let mut found = Found::default();
+    found.names_itself = top.names_itself;
     found.model = get(Field::Model).map_or(Ok(None), name)?;
     found.model_at = [get(Field::Model).map(|value| span(text, value)), None];
     if reads.takes_name {
@@ -82,7 +83,7 @@ fn inside<'a>(text: &str, object: &'a RawValue, name: &str) -> Result<(Inside, O
         return Err(Denial::InvalidBody);
     }
     let start = span(text, object).start + 1;
-    let fields = self::object::<1>(object.get(), &[name])?;
+    let fields = self::object::<1>(object.get(), &[name], false)?;
     Ok(match fields.values {
         [Some(value)] => (Inside::At(span(text, value)), Some(value)),
         [None] => (Inside::Without(start, fields.is_empty), None),
@@ -141,13 +142,15 @@ struct Object<'a, const N: usize> {
     values: [Option<&'a RawValue>; N],
     /// How many prompts there are at the place of [`Field::Prompt`], which may be long and is read once.
     prompts: Option<u32>,
+    /// Whether the request has a name of its client's choice.
+    names_itself: bool,
     is_unclear: bool,
     is_empty: bool,
 }
 
-fn object<'a, const N: usize>(text: &'a str, names: &[&str]) -> Result<Object<'a, N>, Denial> {
+fn object<'a, const N: usize>(text: &'a str, names: &[&str], is_top: bool) -> Result<Object<'a, N>, Denial> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let object = Fields::<N>(names)
+    let object = Fields::<N>(Spelled { names, is_top })
         .deserialize(&mut json)
         .and_then(|object| json.end().map(|()| object))
         .map_err(|error| {
@@ -160,7 +163,7 @@ fn object<'a, const N: usize>(text: &'a str, names: &[&str]) -> Result<Object<'a
     Ok(object)
 }
 
-struct Fields<'n, const N: usize>(&'n [&'n str]);
+struct Fields<'n, const N: usize>(Spelled<'n>);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Fields<'_, N> {
     type Value = Object<'de, N>;
@@ -181,10 +184,11 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
         let mut object = Object {
             values: [None; N],
             prompts: None,
+            names_itself: false,
             is_unclear: false,
             is_empty: true,
         };
-        while let Some(key) = map.next_key_seed(Spelled(self.0))? {
+        while let Some(key) = map.next_key_seed(self.0)? {
             object.is_empty = false;
             if key == Key::Named(Field::Prompt as usize) && object.prompts.is_none() {
                 object.prompts = Some(map.next_value::<Prompts>()?.0);
@@ -193,6 +197,14 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
             let slot = match key {
                 Key::Named(place) if place != Field::Prompt as usize => {
                     object.values.get_mut(place).filter(|slot| slot.is_none())
+                }
+                Key::Further => {
+                    object.is_unclear |= !is_nothing(map.next_value()?);
+                    continue;
+                }
+                Key::RequestId => {
+                    object.names_itself |= !is_nothing(map.next_value()?);
+                    continue;
                 }
                 Key::Named(_) | Key::Unclear | Key::Other => None,
             };
@@ -207,8 +219,23 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
     }
 }
 
+/// Whether a value names nothing.
+fn is_nothing(value: &RawValue) -> bool {
+    let value = value.get();
+    let inside = value
+        .strip_prefix('[')
+        .and_then(|value| value.strip_suffix(']'))
+        .or_else(|| value.strip_prefix('{').and_then(|value| value.strip_suffix('}')));
+    matches!(value, "null" | "\"\"") || inside.is_some_and(|inside| inside.trim_ascii().is_empty())
+}
+
 /// Reads a key as one of some names.
-struct Spelled<'n>(&'n [&'n str]);
+#[derive(Clone, Copy)]
+struct Spelled<'n> {
+    names: &'n [&'n str],
+    /// Whether the object is the body itself.
+    is_top: bool,
+}
 
 impl<'de> DeserializeSeed<'de> for Spelled<'_> {
     type Value = Key;
@@ -226,12 +253,20 @@ impl<'de> Visitor<'de> for Spelled<'_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Key, E> {
-        Ok(Key::plain(key, self.0))
+        Ok(if self.is_top {
+            Key::plain_at_top(key, self.names)
+        } else {
+            Key::plain(key, self.names)
+        })
     }
 
     // What cannot be borrowed was written with escapes.
     fn visit_str<E: Error>(self, key: &str) -> Result<Key, E> {
-        Ok(Key::escaped(key, self.0))
+        Ok(if self.is_top {
+            Key::escaped_at_top(key, self.names)
+        } else {
+            Key::escaped(key, self.names)
+        })
     }
 }
 

@@ -25,7 +25,7 @@ const MAX_BODY: usize = 50_000_000;
 ///
 /// | status | code | what |
 /// |---|---|---|
-/// | 400 | `ambiguous_request` | `model` or a field that limits depend on twice, in another case, with escapes in its name, or (`model`) another one in the path or the query; two limits that differ |
+/// | 400 | `ambiguous_request` | `model` or a field that limits depend on twice, in another case, with escapes in its name, or (`model`) another one in the path or the query; two limits that differ; further models for routers, in `models`, `fallbacks` and their like |
 /// | 400 | `invalid_body` | no JSON object in UTF-8 to its end, deeper than 128, or one of those fields of another type |
 /// | 400 | `integer_above_max_value` | `n` or `best_of` above 128 |
 /// | 413 | `body_too_large` | larger than [`max_body`](Self::max_body): by its `Content-Length` before it is read, else as soon as it is; or more than 100,000 objects and arrays, or 2,000,000 values, which would be many times as large in memory |

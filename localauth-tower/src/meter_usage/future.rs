@@ -2,12 +2,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
+use super::connection::Connection;
 use super::guard::{Asked, Guard};
+use crate::lasting::Lasting;
 
 pin_project! {
     /// The future of [`MeterUsageService`](super::MeterUsageService).
@@ -51,6 +53,16 @@ where
             Ok(mut response) => {
                 let status = response.status();
                 let guard = guard.and_then(|guard| guard.answered(status, response.headers_mut()));
+                let lasting = response.extensions().get::<Lasting>();
+                let guard = match lasting.filter(|_| status == StatusCode::SWITCHING_PROTOCOLS) {
+                    Some(lasting) => {
+                        if let Some(guard) = guard {
+                            lasting.keep(Connection::new(guard));
+                        }
+                        None
+                    }
+                    None => guard,
+                };
                 Ok(response.map(|body| ResponseBody::new(body, guard)))
             }
             Err(error) => {

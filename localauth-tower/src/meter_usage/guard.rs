@@ -1,5 +1,7 @@
 //! Settles a request exactly once.
 
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
@@ -7,7 +9,7 @@ use http_body::Body;
 use localauth_core::policy::{ModelIn, Rule};
 use localauth_core::{Auth, Denial, RequestId, Timestamp, UsageEvent};
 
-use super::budget::{Account, BudgetSlot, PromptTokens};
+use super::budget::{Account, BudgetSlot, Grant, PromptTokens};
 use super::dialect::Dialect;
 use super::ending::{Ending, Used};
 use super::events::EventTap;
@@ -200,6 +202,14 @@ impl Guard {
         if let Some(account) = self.account() {
             account.commit();
         }
+    }
+
+    /// Whether what it is about may go on for as long as it has.
+    pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let account = self.account();
+        account.map_or(Poll::Ready(true), |account| {
+            account.poll_time(cx).map(|grant| grant == Grant::Pass)
+        })
     }
 
     fn account(&mut self) -> Option<&mut Account> {

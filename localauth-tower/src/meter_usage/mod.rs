@@ -2,6 +2,7 @@
 
 mod body;
 mod budget;
+mod connection;
 mod counts;
 mod dialect;
 mod ending;

@@ -228,3 +228,44 @@ async fn odd_methods_and_paths_are_not_what_somebody_declared() {
         assert_eq!(answer.status, 403, "{method} {uri}");
     }
 }
+
+/// What is behind the proxy may take a request for one with another method, which nobody has judged.
+#[tokio::test]
+async fn a_request_has_one_method() {
+    let s = server(RegistrationMode::Open, false, |b| b).await;
+    s.add("ada", Role::Admin).await;
+    let user = s.add("bob", Role::User).await;
+    let (_, key) = s.key(user, KeyScope::default()).await;
+    let bearer = format!("Bearer {key}");
+    let bearer = ("authorization", &*bearer);
+    let chat = "/v1/chat/completions";
+    for uri in [
+        "/v1/models?_method=DELETE",
+        "/v1/models?a=1&_METHOD=DELETE",
+        "/v1/models?%5Fmethod=DELETE",
+        "/v1/models?a;_method=DELETE",
+        "/v1/models?X-HTTP-Method-Override=DELETE",
+    ] {
+        assert_eq!(ask(&s, "GET", uri, &[bearer]).await.status, 403, "{uri}");
+    }
+    for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
+        assert_eq!(
+            ask(&s, "POST", chat, &[bearer, (name, "DELETE")]).await.status,
+            403,
+            "{name}"
+        );
+        assert_eq!(
+            ask(&s, "POST", chat, &[bearer, (name, "POST"), (name, "DELETE")])
+                .await
+                .status,
+            403,
+            "{name} twice"
+        );
+        assert_eq!(
+            ask(&s, "POST", chat, &[bearer, (name, "post")]).await.status,
+            200,
+            "{name}"
+        );
+    }
+    assert_eq!(ask(&s, "GET", "/v1/models?method=DELETE", &[bearer]).await.status, 200);
+}

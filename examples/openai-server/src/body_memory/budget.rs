@@ -8,13 +8,42 @@ use std::{
     },
 };
 
+use std::time::Duration;
+
 use localauth_core::UserId;
+use tokio::time::Instant;
+
+/// How long a body may take that has some of the room, while others are refused for want of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// However small it is.
+    pub(super) least: Duration,
+    /// And for each byte of it that is there.
+    pub(super) per_byte: Duration,
+    /// How long after a refusal there still is want.
+    pub(super) want: Duration,
+    /// How often it is looked.
+    pub(super) look: Duration,
+}
+
+impl Default for Patience {
+    /// A megabyte a second: a line that is slower than that can wait until there is room for it.
+    fn default() -> Self {
+        Self {
+            least: Duration::from_secs(10),
+            per_byte: Duration::from_micros(1),
+            want: Duration::from_secs(10),
+            look: Duration::from_secs(1),
+        }
+    }
+}
 
 /// So much memory for bodies.
 #[derive(Debug)]
 pub struct Budget {
     most: usize,
     most_of_one: usize,
+    patience: Patience,
     taken: Mutex<Taken>,
 }
 
@@ -23,6 +52,8 @@ struct Taken {
     all: usize,
     /// Who has nothing is not in it.
     by_user: HashMap<UserId, usize>,
+    /// When somebody was refused last who had not had their half.
+    refused: Option<Instant>,
 }
 
 /// What one request has of it. Given back when the request is answered, or gone.
@@ -32,6 +63,7 @@ pub(super) struct Share {
     user: UserId,
     /// What was taken; none once it is given back: what is read then is not kept by anybody.
     held: Mutex<Option<usize>>,
+    since: Instant,
     was_refused: AtomicBool,
 }
 
@@ -39,11 +71,20 @@ impl Budget {
     /// So many bytes, of which one user gets half at most, and `largest` in any case, or the largest body would never
     /// pass.
     pub fn new(most: usize, largest: usize) -> Arc<Self> {
+        Self::patient(most, largest, Patience::default())
+    }
+
+    pub(super) fn patient(most: usize, largest: usize, patience: Patience) -> Arc<Self> {
         Arc::new(Self {
             most,
             most_of_one: (most / 2).max(largest),
+            patience,
             taken: Mutex::default(),
         })
+    }
+
+    pub(super) const fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// What is taken at present.
@@ -57,11 +98,12 @@ impl Budget {
             budget: Arc::clone(self),
             user,
             held: Mutex::new(Some(0)),
+            since: Instant::now(),
             was_refused: AtomicBool::new(false),
         }
     }
 
-    // Held for a few instructions, and by large bodies only.
+    // Held for a few instructions, and not by the smallest bodies.
     fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,11 +111,15 @@ impl Budget {
     fn take(&self, user: UserId, bytes: usize) -> bool {
         let mut taken = self.lock();
         let has = taken.by_user.get(&user).copied().unwrap_or_default();
-        let fits =
-            self.most - taken.all.min(self.most) >= bytes && self.most_of_one - has.min(self.most_of_one) >= bytes;
+        if self.most_of_one - has.min(self.most_of_one) < bytes {
+            return false;
+        }
+        let fits = self.most - taken.all.min(self.most) >= bytes;
         if fits {
             taken.all += bytes;
             taken.by_user.insert(user, has + bytes);
+        } else {
+            taken.refused = Some(Instant::now());
         }
         fits
     }
@@ -102,6 +148,37 @@ impl Share {
             self.was_refused.store(true, Ordering::Relaxed);
         }
         fits
+    }
+
+    /// Lets go of what a body has that takes too long while others are refused; whether that is so.
+    pub(super) fn make_room(&self, now: Instant) -> bool {
+        let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(bytes) = held.filter(|bytes| *bytes > 0) else {
+            return false;
+        };
+        let Patience {
+            least, per_byte, want, ..
+        } = *self.budget.patience();
+        let worth = per_byte.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
+        let refused = self.budget.lock().refused;
+        let is_wanted = refused.is_some_and(|at| now.saturating_duration_since(at) <= want);
+        let is_slow = now.saturating_duration_since(self.since) > least + worth;
+        if is_wanted && is_slow {
+            self.was_refused.store(true, Ordering::Relaxed);
+            self.give_back();
+        }
+        is_wanted && is_slow
+    }
+
+    /// Whether any of it is taken.
+    pub(super) fn has_some(&self) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.is_some_and(|bytes| bytes > 0)
+    }
+
+    /// How often it is to be looked whether others want it.
+    pub(super) fn look(&self) -> Duration {
+        self.budget.patience().look
     }
 
     /// Whether there was no room once.

@@ -1,9 +1,9 @@
-//! A large body while it is read, and the answer to it.
+//! A body while it is read, and the answer to it.
 
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::{
@@ -15,6 +15,7 @@ use http::{StatusCode, header};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use serde_json::json;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::{FREE, budget::Share};
 use crate::settings::ErrorCode;
@@ -31,6 +32,8 @@ pub(super) struct Counted {
     share: Arc<Share>,
     /// What may still come uncounted.
     free: usize,
+    /// Wakes it where nothing comes, and others may want what it has.
+    look: Option<Pin<Box<Sleep>>>,
 }
 
 impl Counted {
@@ -39,6 +42,24 @@ impl Counted {
             body,
             share,
             free: FREE,
+            look: None,
+        }
+    }
+
+    /// Whether it is waited for too long.
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let share = &self.share;
+        if !share.has_some() {
+            return Poll::Pending;
+        }
+        let look = self.look.get_or_insert_with(|| Box::pin(sleep(share.look())));
+        loop {
+            ready!(look.as_mut().poll(cx));
+            let now = Instant::now();
+            if share.make_room(now) {
+                return Poll::Ready(());
+            }
+            look.as_mut().reset(now + share.look());
         }
     }
 }
@@ -49,6 +70,10 @@ impl HttpBody for Counted {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_pending() {
+            ready!(self.poll_slow(cx));
+            return Poll::Ready(Some(Err(NoRoom.into())));
+        }
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {

@@ -1,8 +1,9 @@
 //! How much memory the bodies of requests may take together.
 //!
 //! Inspection reads a body whole before it is judged. Each is bounded, and many at once are not: whoever has a key could
-//! send as many large ones as there are connections. So what is read of large bodies is counted, all of them together, and
-//! one more than there is room for is answered 503 with `Retry-After`; nobody gets more than half of the room.
+//! send as many as there are connections and streams. So what is read is counted as it comes, all of them together, and
+//! one more than there is room for is answered 503 with `Retry-After`; nobody gets more than half of the room, and who is
+//! slow does not keep it from others.
 
 mod budget;
 mod future;
@@ -24,10 +25,10 @@ pub use self::budget::Budget;
 use self::future::{Counted, Counting};
 use crate::settings::ErrorCode;
 
-/// So much of each body is not counted: as much as a connection reads at once anyway.
-const FREE: usize = 64 * 1024;
+/// So much of each body is not counted: no more than a request takes anyway, whatever its body is.
+const FREE: usize = 4 * 1024;
 
-/// Counts what is read of large bodies. Belongs between what knows the user and what reads bodies whole.
+/// Counts what is read of bodies. Belongs between what knows the user and what reads bodies whole.
 #[derive(Clone, Debug)]
 pub struct BodyMemory {
     budget: Arc<Budget>,

@@ -1,14 +1,16 @@
-use std::{convert::Infallible, future::poll_fn};
+use std::{convert::Infallible, future::poll_fn, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use localauth_core::{Auth, MemoryStore, NewAccount, NewKey, Password, PasswordCost, policy::RouteTable};
+use localauth_core::{
+    Auth, MemoryStore, NewAccount, NewKey, OsEntropy, Password, PasswordCost, Timestamp, UserId, policy::RouteTable,
+};
 use localauth_tower::{RequireAuth, RoutePolicy};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
-use super::*;
+use super::{budget::Patience, *};
 
 const MB: usize = 1_000_000;
 
@@ -36,6 +38,21 @@ impl World {
             auth,
             keys,
             budget: Budget::new(most, largest),
+        }
+    }
+
+    async fn impatient(most: usize, patience: Patience) -> Self {
+        Self {
+            budget: Budget::patient(most, most / 2, patience),
+            ..Self::new(most, most).await
+        }
+    }
+
+    /// Others, in front of the same room.
+    async fn third(&self) -> Self {
+        Self {
+            budget: Arc::clone(&self.budget),
+            ..Self::new(0, 0).await
         }
     }
 
@@ -78,12 +95,12 @@ async fn many_large_bodies_get_so_much_together_and_one_user_half_of_it() {
     let world = World::new(4 * MB, MB).await;
     let mut waiting = Vec::new();
     for user in [0, 0, 1, 1] {
-        // Just below a megabyte each is counted; the rest is free.
         let mut request = Box::pin(world.send(user, "/work", stuck(MB)));
         let is_waiting = poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_pending()));
         assert!(is_waiting.await);
         waiting.push(request);
     }
+    // Just below a megabyte each is counted; the rest is free.
     let taken = world.budget.taken();
     assert!(taken > 3 * MB && taken <= 4 * MB, "{taken}");
     let (status, body) = world.send(0, "/work", vec![0; MB].into()).await;
@@ -121,4 +138,78 @@ async fn what_is_answered_gives_back_what_it_took() {
     let endless = stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(vec![0; 10_000].into())));
     let (status, _) = world.send(0, "/work", Body::new(StreamBody::new(endless))).await;
     assert_eq!((status, world.budget.taken()), (StatusCode::SERVICE_UNAVAILABLE, 0));
+}
+
+#[tokio::test]
+async fn small_bodies_are_many_together() {
+    let world = World::new(200_000, 10_000).await;
+    let mut waiting = Vec::new();
+    let mut refused = 0;
+    for _ in 0..20 {
+        let mut request = Box::pin(world.send(0, "/work", stuck(10_000)));
+        match poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx))).await {
+            Poll::Ready((status, _)) => {
+                assert_eq!(status, 503);
+                refused += 1;
+            }
+            Poll::Pending => waiting.push(request),
+        }
+    }
+    assert!(refused >= 3 && world.budget.taken() <= 100_000, "{refused}");
+    assert_eq!(
+        world.send(1, "/work", vec![0; 10_000].into()).await.0,
+        200,
+        "others have the other half"
+    );
+    drop(waiting);
+    assert_eq!(world.budget.taken(), 0);
+}
+
+/// Two who have all the room between them, and send no more, give way to whoever wants it.
+#[tokio::test]
+async fn who_is_slow_does_not_keep_others_out() {
+    let patience = Patience {
+        least: Duration::ZERO,
+        per_byte: Duration::ZERO,
+        look: Duration::from_millis(1),
+        ..Patience::default()
+    };
+    let world = World::impatient(4 * MB, patience).await;
+    let mut waiting = Vec::new();
+    for user in [0, 0, 1, 1] {
+        let mut request = Box::pin(world.send(user, "/work", stuck(MB)));
+        let is_waiting = poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_pending()));
+        assert!(is_waiting.await);
+        waiting.push(request);
+    }
+    // Half of the room is the most that these have, so nobody is kept out by them but themselves.
+    let (status, _) = world.send(0, "/work", vec![0; MB].into()).await;
+    assert_eq!(status, 503);
+    assert!(world.budget.taken() > 3 * MB, "no reason to end any of them");
+    let third = world.third().await;
+    assert_eq!(third.send(0, "/work", vec![0; MB].into()).await.0, 503);
+    for request in waiting {
+        let (status, body) = request.await;
+        assert!(status == 503 && body.contains("overloaded"), "{status} {body}");
+    }
+    assert_eq!(world.budget.taken(), 0);
+    assert_eq!(third.send(0, "/work", vec![0; MB].into()).await.0, 200);
+}
+
+#[tokio::test]
+async fn patience_is_for_those_who_send_and_where_nobody_waits() {
+    let world = World::new(4 * MB, MB).await;
+    let user = UserId::SHARED;
+    let share = world.budget.share(user);
+    assert!(share.take(MB));
+    let now = tokio::time::Instant::now();
+    let late = now + Duration::from_hours(1);
+    assert!(!share.make_room(late), "nobody wants it");
+    let somebody = || UserId::generate(Timestamp::from_millis(0), &OsEntropy).unwrap();
+    let other = world.budget.share(somebody());
+    assert!(other.take(2 * MB));
+    assert!(!world.budget.share(somebody()).take(2 * MB));
+    assert!(!share.make_room(now + Duration::from_secs(9)), "it has just begun");
+    assert!(!share.make_room(late), "nobody has wanted it for long");
+    assert!(share.has_some());
 }

@@ -2,8 +2,8 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc};
 
-use axum::{Router, extract::ConnectInfo};
-use http::Request;
+use axum::{Router, extract::ConnectInfo, response::IntoResponse as _};
+use http::{HeaderMap, Request, StatusCode, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -128,6 +128,9 @@ impl Server {
             let (app, open, place) = (app.clone(), seen.begin(), place.clone());
             async move {
                 let _open = open;
+                if count(request.headers()) > limits.headers {
+                    return Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response());
+                }
                 let (head, body) = request.into_parts();
                 let (body, late) = Paced::new(body, &limits);
                 let mut request = Request::from_parts(head, pace::boxed(body));
@@ -177,7 +180,13 @@ impl Server {
     }
 }
 
-/// HTTP/1.1 and HTTP/2 within their bounds. What hyper bounds by itself stays: 100 headers a head; 20 streams that were
+/// How many headers a request has.
+fn count(headers: &HeaderMap) -> usize {
+    let pieces = headers.get_all(header::COOKIE).iter().count();
+    headers.len() - pieces.saturating_sub(1)
+}
+
+/// HTTP/1.1 and HTTP/2 within their bounds. What hyper bounds by itself stays: 100 headers a head of HTTP/1.1; 20 streams that were
 /// reset before anybody saw them, and 1,024 that were reset for an error, after which the connection ends.
 fn http(limits: &Limits) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());

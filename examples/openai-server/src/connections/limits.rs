@@ -27,6 +27,8 @@ pub struct Limits {
     pub stall: Duration,
     /// The largest head of a request in bytes. Larger ones are answered 431.
     pub head_size: usize,
+    /// The most headers of a request; the pieces of a cookie are one (RFC 9113, section 8.2.3). More are answered 431.
+    pub headers: usize,
     /// The most requests at once on one HTTP/2 connection.
     pub streams: u32,
 }
@@ -42,6 +44,7 @@ impl Default for Limits {
             drip: 1_000,
             stall: Duration::from_mins(1),
             head_size: 64 * 1024,
+            headers: 100,
             streams: 128,
         }
     }

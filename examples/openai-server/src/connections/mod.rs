@@ -15,7 +15,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use axum::Router;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
-    sync::{Semaphore, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinSet,
     time::sleep,
 };
@@ -120,8 +120,10 @@ pub async fn run(
     let places = Arc::new(Semaphore::new(manner.limits.connections));
     let counts = Arc::clone(&manner.counts);
     let (stopping, stopped) = watch::channel(false);
+    // Goes with each place: a socket is no task of ours, and outlasts the one that began it.
+    let (in_use, mut places_in_use) = mpsc::channel::<()>(1);
     let mut tasks = JoinSet::new();
-    let server = Arc::new(Server::new(manner.clone(), stopped, applications.running));
+    let server = Arc::new(Server::new(manner.clone(), stopped.clone(), applications.running));
     let mut told_full = false;
     let answering = accept(&listener, |stream, peer| {
         while tasks.try_join_next().is_some() {}
@@ -137,7 +139,7 @@ pub async fn run(
         told_full = false;
         let open = counts.opened();
         let server = Arc::clone(&server);
-        let place = Place::new((place, open));
+        let place = Place::new((place, open, in_use.clone()), stopped.clone());
         tasks.spawn(async move { server.serve(stream, peer, place).await });
     });
     tokio::select! {
@@ -150,17 +152,21 @@ pub async fn run(
         "stopping: what began may finish, nothing new is accepted"
     );
     stopping.send_replace(true);
+    drop(in_use);
     // Each of these is answered once; none is told to stop before that.
     let (_never, not_stopped) = watch::channel(false);
-    let refusing = Arc::new(Server::new(manner, not_stopped, applications.stopping).once());
+    let refusing = Arc::new(Server::new(manner, not_stopped.clone(), applications.stopping).once());
     let refuse = accept(&listener, |stream, peer| {
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
             let server = Arc::clone(&refusing);
-            let place = Place::new(place);
+            let place = Place::new(place, not_stopped.clone());
             tokio::spawn(async move { server.serve(stream, peer, place).await });
         }
     });
-    let finished = async { while tasks.join_next().await.is_some() {} };
+    let finished = async {
+        while tasks.join_next().await.is_some() {}
+        while places_in_use.recv().await.is_some() {}
+    };
     tokio::select! {
         () = finished => {}
         () = refuse => {}

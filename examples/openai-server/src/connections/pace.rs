@@ -29,13 +29,43 @@ use super::Limits;
 #[derive(Debug)]
 pub(super) struct Paced<B> {
     body: B,
+    due: Due,
+    timer: Option<Pin<Box<Sleep>>>,
+    late: Late,
+}
+
+/// Until when something has to come.
+#[derive(Debug)]
+struct Due {
     pause: Duration,
     /// What one byte is worth.
     per_byte: Duration,
-    /// Until when something has to come, as long as somebody waits.
-    deadline: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
-    late: Late,
+    /// As long as somebody waits.
+    until: Option<Instant>,
+}
+
+impl Due {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            pause: limits.pause,
+            per_byte: Duration::from_secs(1) / limits.drip.max(1),
+            until: None,
+        }
+    }
+
+    /// Somebody waits: until when.
+    fn wait(&mut self, now: impl FnOnce() -> Instant) -> Instant {
+        *self.until.get_or_insert_with(|| now() + self.pause)
+    }
+
+    /// So many bytes came: there is more time again, but never more than for one pause.
+    fn came(&mut self, bytes: usize, now: impl FnOnce() -> Instant) {
+        if let Some(until) = &mut self.until {
+            let worth = self.per_byte.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
+            let longest = now() + self.pause;
+            *until = until.checked_add(worth).map_or(longest, |later| later.min(longest));
+        }
+    }
 }
 
 /// Whether a body came too late: what is answered then is not the handler's business.
@@ -54,22 +84,11 @@ impl<B: HttpBody> Paced<B> {
         let late = Late((!body.is_end_stream()).then(Arc::default));
         let paced = Self {
             body,
-            pause: limits.pause,
-            per_byte: Duration::from_secs(1) / limits.drip.max(1),
-            deadline: None,
+            due: Due::new(limits),
             timer: None,
             late: late.clone(),
         };
         (paced, late)
-    }
-
-    /// So many bytes came: there is more time again, but never more than for one pause.
-    fn came(&mut self, bytes: usize) {
-        if let Some(deadline) = &mut self.deadline {
-            let worth = self.per_byte.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
-            let longest = Instant::now() + self.pause;
-            *deadline = deadline.checked_add(worth).map_or(longest, |later| later.min(longest));
-        }
     }
 }
 
@@ -85,13 +104,12 @@ where
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => {
                 if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
-                    self.came(data.map_or(0, Bytes::len));
+                    self.due.came(data.map_or(0, Bytes::len), Instant::now);
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
             Poll::Pending => {
-                let pause = self.pause;
-                let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + pause);
+                let deadline = self.due.wait(Instant::now);
                 let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
                 if timer.deadline() != deadline {
                     timer.as_mut().reset(deadline);
@@ -157,10 +175,10 @@ mod tests {
 
     use super::*;
 
-    fn limits() -> Limits {
+    /// Without a pause: whatever is not there is late.
+    fn at_once() -> Limits {
         Limits {
-            pause: Duration::from_millis(20),
-            drip: 1,
+            pause: Duration::ZERO,
             ..Limits::default()
         }
     }
@@ -174,7 +192,7 @@ mod tests {
     async fn a_body_that_stops_is_late() {
         let frames = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"half")))]);
         let body = StreamBody::new(frames.chain(stream::pending()));
-        let (body, late) = Paced::new(body, &limits());
+        let (body, late) = Paced::new(body, &at_once());
         assert!(body.collect().await.is_err());
         let answer = late.answer(failed());
         assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
@@ -183,26 +201,47 @@ mod tests {
         assert_eq!(late.answer(StatusCode::OK.into_response()).status(), StatusCode::OK);
     }
 
-    #[tokio::test]
-    async fn a_body_that_drips_is_late() {
-        // Each byte comes before the pause ends, and for ever; each is worth a microsecond only.
+    /// By a clock that stands still unless it is told to go on.
+    #[test]
+    fn a_body_that_drips_is_late() {
+        let second = Duration::from_secs(1);
         let limits = Limits {
-            drip: 1_000_000,
-            ..limits()
+            pause: 10 * second,
+            drip: 1_000,
+            ..Limits::default()
         };
-        let drops = stream::unfold((), async |()| {
-            tokio::time::sleep(limits.pause / 8).await;
-            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), ()))
-        });
-        let (body, late) = Paced::new(StreamBody::new(Box::pin(drops)), &limits);
-        assert!(body.collect().await.is_err());
-        assert_eq!(late.answer(failed()).status(), StatusCode::REQUEST_TIMEOUT);
+        let began = Instant::now();
+        // So many bytes each second, until when they are late.
+        let late_after = |bytes: usize| {
+            let mut due = Due::new(&limits);
+            (0..1_000_u32).find(|&seconds| {
+                let now = began + seconds * second;
+                let is_late = due.wait(|| now) < now;
+                due.came(bytes, || now);
+                is_late
+            })
+        };
+        assert_eq!(late_after(0), Some(11), "a pause");
+        assert_eq!(late_after(1), Some(11), "one byte is worth next to nothing");
+        assert_eq!(late_after(500), Some(20), "half of the time comes back");
+        assert_eq!(late_after(1_000), None);
+        assert_eq!(late_after(100_000), None);
+
+        // What came early is no credit beyond one pause.
+        let mut due = Due::new(&limits);
+        due.wait(|| began);
+        due.came(usize::MAX, || began);
+        assert_eq!(due.wait(|| began), began + 10 * second);
+        // And while nobody waits no time goes by.
+        let mut due = Due::new(&limits);
+        due.came(0, || began);
+        assert_eq!(due.wait(|| began + 100 * second), began + 110 * second);
     }
 
     #[tokio::test]
     async fn a_body_that_comes_is_untouched() {
         let frames = stream::iter((0..100).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x")))));
-        let (body, late) = Paced::new(StreamBody::new(frames), &limits());
+        let (body, late) = Paced::new(StreamBody::new(frames), &Limits::default());
         assert_eq!(body.collect().await.unwrap().to_bytes().len(), 100);
         assert_eq!(
             late.answer(failed()).status(),

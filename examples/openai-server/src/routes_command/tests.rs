@@ -31,7 +31,7 @@ fn a_pack_is_printed_for_people() {
     for (method, path, expected) in [
         ("POST", "/api/chat", "feature chat body yes ollama"),
         ("POST", "/api/show", "signed in body or name - -"),
-        ("GET", "/v1/models/{model}", "signed in path - -"),
+        ("GET", "/v1/models/{model}", "signed in - - -"),
         ("DELETE", "/api/delete", "admin - - -"),
         ("POST", "/api/signout", "nobody - - -"),
         // Ours, whatever the engine has there.

@@ -9,7 +9,7 @@ use localauth_tower::Inspected;
 use super::{Inner, failure::Failure, models::Listing, server::Server, watch};
 
 /// How long a request waits for a look at the models when it names one that is not known.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 
 /// What a request asks for.
 pub(super) enum Asked {

@@ -15,6 +15,14 @@ use crate::settings::ErrorCode;
 /// After so many seconds an upstream that is away may be back.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
+/// How errors are told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voice {
+    pub(super) style: ErrorCode,
+    /// Without a body: who scans the server learns nothing but the status.
+    pub(super) opaque: bool,
+}
+
 /// Why a request has no answer of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -89,21 +97,22 @@ impl Failure {
     }
 
     /// The answer to a request to `uri`.
-    pub(super) fn answer(self, style: ErrorCode, uri: &Uri) -> Response {
+    pub(super) fn answer(self, voice: Voice, uri: &Uri) -> Response {
         if let Self::Denied(denial) = self {
-            let code = match style {
+            let code = match voice.style {
                 ErrorCode::String => localauth_tower::ErrorCode::Word,
                 ErrorCode::Number => localauth_tower::ErrorCode::Number,
             };
             let mut response = ContractErrors::default()
                 .with_code(code)
+                .opaque(voice.opaque)
                 .reject(denial, uri)
                 .map(Body::from);
             response.extensions_mut().insert(denial);
             return response;
         }
         let status = self.status();
-        let mut response = error(style, status, self.code(), &self.to_string(), None);
+        let mut response = error(voice, status, self.code(), &self.to_string(), None);
         if matches!(self, Self::Unreachable | Self::NotConnectedInTime) {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
@@ -112,13 +121,16 @@ impl Failure {
 }
 
 /// An error in OpenAI's shape.
-pub(super) fn error(style: ErrorCode, status: StatusCode, code: &str, message: &str, param: Option<&str>) -> Response {
+pub(super) fn error(voice: Voice, status: StatusCode, code: &str, message: &str, param: Option<&str>) -> Response {
+    if voice.opaque {
+        return status.into_response();
+    }
     let kind = if status.is_server_error() {
         "server_error"
     } else {
         "invalid_request_error"
     };
-    let code = match style {
+    let code = match voice.style {
         ErrorCode::String => json!(code),
         ErrorCode::Number => json!(status.as_u16()),
     };

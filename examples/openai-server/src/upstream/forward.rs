@@ -10,7 +10,10 @@ use axum::{
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
 use http_body_util::Limited;
 use hyper::body::Incoming;
-use localauth_core::policy::{Access, Rule};
+use localauth_core::{
+    Denial,
+    policy::{Access, Rule},
+};
 use localauth_tower::{CurrentUser, Inspected, OverTls};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
@@ -21,10 +24,12 @@ use super::{
     failure::Failure,
     headers::{self, Forwarded},
     lent::Loan,
-    models::{Language, Listing, Offer, shown},
+    list::Wanted,
     server::{NoAnswer, Server, Via},
     shape, socket, target,
 };
+
+use crate::model::stored::MadeBy;
 
 /// Where an administrator uploads what a model is made of, however large.
 const BLOBS: &str = "/api/blobs/";
@@ -32,10 +37,14 @@ const BLOBS: &str = "/api/blobs/";
 /// The answer to a request that may pass.
 pub(super) async fn forward(by: &Upstreams, request: Request) -> Response {
     let uri = request.uri().clone();
-    match answer(by, request).await {
+    let mut response = match answer(by, request).await {
         Ok(response) => response,
-        Err(failure) => failure.answer(by.0.style, &uri),
-    }
+        Err(failure) => failure.answer(by.0.voice, &uri),
+    };
+    // A cookie tells no cache that an answer is for one person only.
+    let caching = response.headers_mut().entry(header::CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
@@ -48,8 +57,8 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
         .table
         .find(&head.method, path.path())
         .ok_or(Failure::UnknownRoute)?;
-    if let Some(language) = list(rule) {
-        return inner.list(head.extensions.get::<CurrentUser>(), language);
+    if let Some(wanted) = Wanted::by(rule, path.path()) {
+        return inner.tell(head.extensions.get::<CurrentUser>(), wanted).await;
     }
     if rule.pattern() == socket::PATH {
         return socket::open(inner, rule, head).await;
@@ -57,7 +66,18 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
     if target::is_upgrade(&head.headers) {
         return Err(Failure::Invalid("This route opens no socket."));
     }
-    let servers = inner.servers_for(rule, Asked::of(&head)).await?;
+    if head.extensions.get::<Inspected>().is_some_and(Inspected::names_itself) {
+        // vLLM keeps answers by that name, of whomever.
+        return Err(Failure::Invalid("`request_id` is not available: leave it out."));
+    }
+    let mut servers = inner.servers_for(rule, Asked::of(&head)).await?;
+    if let Some(MadeBy(place)) = head.extensions.get() {
+        // Only there it is stored.
+        servers.retain(|server| server.place == *place);
+        if servers.is_empty() {
+            return Err(Failure::Denied(Denial::NotFound));
+        }
+    }
     let body = inner.bounded(rule, &head, body)?;
     let sent = headers::asked(&head.headers, &inner.seen(&head), None);
     let slot = inner.slot()?;
@@ -81,15 +101,6 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
         }
     });
     finish(inner, &server, &head.uri, response, Some(after)).await
-}
-
-/// Whether a rule is for a list of models, which is made here.
-fn list(rule: &Rule) -> Option<Language> {
-    match (rule.method(), rule.pattern()) {
-        (&Method::GET, "/v1/models" | "/models") => Some(Language::OpenAi),
-        (&Method::GET, "/api/tags") => Some(Language::Ollama),
-        _ => None,
-    }
 }
 
 /// Whether there may be other models after it.
@@ -167,7 +178,7 @@ pub(super) async fn finish(
             return Ok((status, [(header::LOCATION, there)]).into_response());
         }
         _ if status.is_client_error() || status.is_server_error() => {
-            return Ok(shape::retell(response, inner.style).await);
+            return Ok(shape::retell(response, inner.voice, &inner.hidden).await);
         }
         _ => {}
     }
@@ -184,6 +195,7 @@ pub(super) async fn finish(
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    response.extensions_mut().insert(MadeBy(server.place));
     Ok(response)
 }
 
@@ -192,34 +204,6 @@ impl Inner {
     /// files there are.
     pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit, Failure> {
         Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Failure::Full)
-    }
-
-    fn list(&self, user: Option<&CurrentUser>, language: Language) -> Result<Response, Failure> {
-        let listings: Vec<_> = self.servers.iter().map(|server| server.listing.load_full()).collect();
-        if listings.iter().all(|listing| matches!(**listing, Listing::Unknown)) {
-            return Err(Failure::Unreachable);
-        }
-        let mut offers = Vec::new();
-        for (server, listing) in self.servers.iter().zip(&listings) {
-            let known = listing.known();
-            for (name, entry) in known.iter().flat_map(|known| &known.models) {
-                offers.push((
-                    Offer {
-                        name: name.as_ref(),
-                        entry,
-                    },
-                    &**name,
-                ));
-            }
-            for (alias, model) in &server.settings.aliases {
-                let found = known.and_then(|known| super::models::exact(known, model));
-                let entry = found.and_then(|found| known?.models.get_key_value(&*found));
-                if let Some((model, entry)) = entry {
-                    offers.push((Offer { name: alias, entry }, &**model));
-                }
-            }
-        }
-        Ok(shown(offers, user.map(|user| &**user.identity()), language))
     }
 
     /// A body that is as long as it may be. One that was looked into is so already.

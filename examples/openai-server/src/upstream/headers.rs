@@ -28,7 +28,6 @@ const ASKED: &[&str] = &[
 const ANSWERED: &[&str] = &[
     "accept-ranges",
     "allow",
-    "cache-control",
     "content-disposition",
     "content-encoding",
     "content-language",
@@ -36,7 +35,6 @@ const ANSWERED: &[&str] = &[
     "content-range",
     "content-type",
     "etag",
-    "expires",
     "last-modified",
     "openai-model",
     "openai-processing-ms",
@@ -86,7 +84,37 @@ pub(super) fn asked(from: &HeaderMap, forwarded: &Forwarded, key: Option<&Header
 
 /// The headers for a client.
 pub(super) fn answered(from: &HeaderMap) -> HeaderMap {
-    pick(from, ANSWERED)
+    let mut headers = pick(from, ANSWERED);
+    // How an answer is to be read is for everybody, whatever the upstream calls it: we read it by that, too.
+    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
+        if let Some(value) = from.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    if lengths > 1 || from.contains_key(header::TRANSFER_ENCODING) {
+        // The chunks say how long it is (RFC 9112, section 6.3).
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    headers.insert(header::CACHE_CONTROL, caching(from));
+    headers
+}
+
+/// What caches may do with an answer. Whoever asks is judged each time: so a cache that many share has none of it, whatever
+/// the upstream says, and that of a browser asks again.
+fn caching(from: &HeaderMap) -> HeaderValue {
+    let has = |name: &str| {
+        let said = from.get_all(header::CACHE_CONTROL).iter();
+        let mut directives = said.flat_map(|value| value.as_bytes().split(|&b| b == b','));
+        directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let can_be_asked_again = from.contains_key(header::ETAG) || from.contains_key(header::LAST_MODIFIED);
+    HeaderValue::from_static(match (can_be_asked_again && !has("no-store"), has("no-transform")) {
+        (true, true) => "private, no-cache, no-transform",
+        (true, false) => "private, no-cache",
+        (false, true) => "no-store, no-transform",
+        (false, false) => "no-store",
+    })
 }
 
 /// Those that are about a socket.
@@ -113,9 +141,39 @@ fn pick(from: &HeaderMap, names: &[&'static str]) -> HeaderMap {
 }
 
 fn is_of_connection(from: &HeaderMap, name: &HeaderName) -> bool {
+    connection_options(from).any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+fn connection_options(from: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let values = from.get_all(header::CONNECTION).iter();
-    let mut options = values.flat_map(|value| value.as_bytes().split(|&b| b == b','));
-    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+    let options = values.flat_map(|value| value.as_bytes().split(|&b| b == b','));
+    options.map(<[u8]>::trim_ascii)
+}
+
+/// What is for the connection by its nature.
+const OF_CONNECTION: [&str; 7] = [
+    "close",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
+];
+
+/// What is not, though it may be gone by the time that this is asked: whoever read the body has said its length.
+const NEVER_OF_CONNECTION: [HeaderName; 3] = [header::CONTENT_LENGTH, header::HOST, header::TRANSFER_ENCODING];
+
+/// Whether a request says that one of its headers is for the connection only which is not: what it was judged by would not
+/// be what arrives.
+pub(super) fn names_others_for_connection(from: &HeaderMap) -> bool {
+    connection_options(from).any(|option| {
+        let is_usual = OF_CONNECTION
+            .iter()
+            .any(|name| option.eq_ignore_ascii_case(name.as_bytes()));
+        let is_there = |name: HeaderName| NEVER_OF_CONNECTION.contains(&name) || from.contains_key(name);
+        !is_usual && HeaderName::from_bytes(option).is_ok_and(is_there)
+    })
 }
 
 #[cfg(test)]
@@ -153,8 +211,75 @@ mod tests {
         assert_eq!(names, ["accept-encoding", "x-forwarded-proto"], "{sent:?}");
         let answered = answered(&map(&all));
         let names: Vec<_> = answered.keys().map(HeaderName::as_str).collect();
-        // Its length an answer may tell.
-        assert_eq!(names, ["content-length"]);
+        // What caches may do is said anew. Its length it has by its chunks.
+        assert_eq!(names, ["cache-control"]);
+        assert_eq!(super::answered(&map(&[("content-length", "5")]))["content-length"], "5");
+    }
+
+    #[test]
+    fn no_cache_that_many_share_has_an_answer() {
+        for (said, told) in [
+            (&[][..], "no-store"),
+            (&[("cache-control", "public, max-age=600")], "no-store"),
+            (&[("cache-control", "no-cache, no-transform")], "no-store, no-transform"),
+            (
+                &[("cache-control", "public, s-maxage=9, immutable"), ("etag", "\"x\"")],
+                "private, no-cache",
+            ),
+            (
+                &[("cache-control", "NO-STORE"), ("last-modified", "x"), ("expires", "x")],
+                "no-store",
+            ),
+            (
+                &[
+                    ("cache-control", "public"),
+                    ("cache-control", "no-transform"),
+                    ("etag", "x"),
+                ],
+                "private, no-cache, no-transform",
+            ),
+        ] {
+            let answered = answered(&map(said));
+            let all: Vec<_> = answered.get_all("cache-control").iter().collect();
+            assert_eq!(all, [told], "{said:?}");
+            assert!(!answered.contains_key("expires"));
+        }
+    }
+
+    #[test]
+    fn how_an_answer_is_read_stays() {
+        let said = map(&[
+            ("connection", "content-type, content-encoding, etag"),
+            ("content-type", "text/event-stream"),
+            ("content-encoding", "br"),
+            ("etag", "x"),
+        ]);
+        let answered = answered(&said);
+        assert_eq!(answered["content-type"], "text/event-stream");
+        assert_eq!(answered["content-encoding"], "br");
+        assert!(!answered.contains_key("etag"));
+    }
+
+    #[test]
+    fn who_takes_headers_away_is_found() {
+        let all = [
+            ("content-type", "x"),
+            ("x-request-id", "x"),
+            ("te", "trailers"),
+            ("keep-alive", "x"),
+        ];
+        for (options, names) in [
+            ("close", false),
+            ("keep-alive, TE, Upgrade, foo", false),
+            ("authorization", false),
+            ("Content-Type", true),
+            ("close,x-request-id ,", true),
+            ("a b", false),
+        ] {
+            let mut headers = map(&all);
+            headers.insert("connection", options.parse().unwrap());
+            assert_eq!(names_others_for_connection(&headers), names, "{options}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - `forward` is the handler: what becomes of a request, and of its answer; `choose` says which upstream.
 //! - `target` and `headers` say what of a request reaches an upstream: the path to the byte, and a list of headers.
 //! - `server` is one upstream with its connections; `models` knows what it has; `watch` asks it now and then.
+//! - `list` says what there is, to each caller what the caller may use.
 //! - `responses` holds what upstreams store to its owner; `socket` passes `WebSockets`.
 
 mod answer;
@@ -13,7 +14,9 @@ mod connect;
 mod failure;
 mod forward;
 mod headers;
+mod hidden;
 mod lent;
+mod list;
 mod measure;
 mod models;
 mod responses;
@@ -39,11 +42,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use self::{measure::Measure, models::Listing, server::Server};
+use self::{failure::Voice, hidden::Hidden, measure::Measure, models::Listing, server::Server};
 use crate::{
     app, connections,
     metrics::UpstreamMetrics,
-    settings::{ErrorCode, Settings, UpstreamSettings},
+    settings::{Settings, UpstreamSettings},
 };
 
 pub use self::connect::TlsError;
@@ -72,8 +75,8 @@ struct Inner {
     /// Which route is whose.
     table: RouteTable,
     auth: Option<Auth>,
-    style: ErrorCode,
-    opaque: bool,
+    voice: Voice,
+    hidden: Hidden,
     base_url: Option<String>,
     proxies: Proxies,
     max_body: usize,
@@ -116,7 +119,7 @@ impl Upstreams {
         let metrics = Arc::new(UpstreamMetrics::new(names));
         let servers = upstream.servers.iter().enumerate().map(|(place, server)| {
             let measure = Measure::new(Arc::clone(&metrics), place);
-            Server::new(server, upstream, measure).map(Arc::new)
+            Server::new(server, place, upstream, measure).map(Arc::new)
         });
         let servers: Vec<_> = servers.collect::<Result<_, _>>()?;
         let features = auth.map_or_else(localauth_core::FeatureRegistry::preset, |auth| auth.features().clone());
@@ -134,8 +137,11 @@ impl Upstreams {
             )),
             table,
             auth: auth.cloned(),
-            style: settings.error_code,
-            opaque: settings.opaque_errors,
+            voice: Voice {
+                style: settings.error_code,
+                opaque: settings.opaque_errors,
+            },
+            hidden: Hidden::of(&upstream.servers),
             base_url: settings.base_url.clone(),
             proxies: Proxies::new(settings.trusted_proxies.iter().copied()),
             max_body: settings.max_body,

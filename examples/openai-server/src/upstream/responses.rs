@@ -20,11 +20,13 @@ use localauth_tower::CurrentUser;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Upstreams, failure::Failure, shape};
-use crate::{
-    model::stored::{Stored, keep_owners, refuse_ownerless},
-    settings::ErrorCode,
+use super::{
+    Upstreams,
+    failure::{Failure, Voice},
+    hidden::Hidden,
+    shape,
 };
+use crate::model::stored::{Stored, keep_owners, refuse_ownerless};
 
 const PATH: &str = "/v1/responses";
 /// What decides whose a response is, and whether it is kept.
@@ -33,7 +35,7 @@ const FIELDS: [&str; 4] = ["previous_response_id", "conversation", "store", "bac
 #[derive(Clone, Copy)]
 struct By {
     max_body: usize,
-    style: ErrorCode,
+    voice: Voice,
 }
 
 /// `routes`, with each stored response held to its owner. Without accounts there are none.
@@ -42,10 +44,10 @@ pub(super) fn hold_to_owners(routes: Router, upstreams: &Upstreams) -> Router {
     let Some(auth) = &inner.auth else { return routes };
     let by = By {
         max_body: inner.max_body,
-        style: inner.style,
+        voice: inner.voice,
     };
     let stored = Stored::new(routes.clone(), "", inner.max_body)
-        .style(inner.style, inner.opaque)
+        .style(inner.voice.style, inner.voice.opaque)
         .auth(Some(auth));
     routes
         .layer(from_fn_with_state(stored, keep_owners))
@@ -59,7 +61,7 @@ async fn read_alike(State(by): State<By>, request: Request, next: Next) -> Respo
     }
     let request = if *request.method() == Method::POST && request.uri().path() == PATH {
         let (head, body) = request.into_parts();
-        let refuse = |failure: Failure| failure.answer(by.style, &head.uri);
+        let refuse = |failure: Failure| failure.answer(by.voice, &head.uri);
         let Ok(read) = Limited::new(body, by.max_body).collect().await else {
             return refuse(Failure::BodyTooLarge);
         };
@@ -75,7 +77,8 @@ async fn read_alike(State(by): State<By>, request: Request, next: Next) -> Respo
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     if is_error && response.extensions().get::<Denial>().is_none() {
-        return shape::retell(response, by.style).await;
+        // Words of ours; an upstream's were retold where they came in.
+        return shape::retell(response, by.voice, &Hidden::default()).await;
     }
     response
 }

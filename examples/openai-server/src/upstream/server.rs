@@ -40,6 +40,8 @@ const H2_ALIVE: Duration = Duration::from_secs(30);
 
 /// One upstream.
 pub(super) struct Server {
+    /// Which of them it is.
+    pub(super) place: usize,
     pub(super) settings: UpstreamServer,
     pub(super) idle_timeout: Duration,
     first_byte_timeout: Duration,
@@ -100,7 +102,12 @@ pub(super) enum NoAnswer {
 }
 
 impl Server {
-    pub(super) fn new(server: &UpstreamServer, all: &UpstreamSettings, measure: Measure) -> Result<Self, TlsError> {
+    pub(super) fn new(
+        server: &UpstreamServer,
+        place: usize,
+        all: &UpstreamSettings,
+        measure: Measure,
+    ) -> Result<Self, TlsError> {
         let client = |via: Via| {
             let connector = Connector::new(server, via, all.connect_timeout)?;
             let client = Client::builder(TokioExecutor::new())
@@ -118,6 +125,7 @@ impl Server {
             Some(value)
         });
         Ok(Self {
+            place,
             listing: ArcSwap::from_pointee(Listing::fixed(&server.models)),
             settings: server.clone(),
             idle_timeout: all.idle_timeout,

@@ -1,7 +1,8 @@
 //! The errors of an upstream, in OpenAI's shape.
 //!
 //! OpenAI and vLLM answer `{"error": {"message": …}}`, Ollama `{"error": "…"}`, `FastAPI` `{"detail": …}`, others
-//! `{"message": "…"}` or plain text. The status stays, and the message, up to a length; nothing else of the body does.
+//! `{"message": "…"}` or plain text. The status stays, and the message, up to a length and without what is hidden; nothing
+//! else of the body does.
 
 use std::time::Duration;
 
@@ -13,8 +14,10 @@ use serde_json::Value;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::failure::error;
-use crate::settings::ErrorCode;
+use super::{
+    failure::{Voice, error},
+    hidden::Hidden,
+};
 
 /// The longest error body that is read; of a longer one the status alone is told.
 const LONGEST: usize = 64 * 1024;
@@ -24,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MESSAGE: usize = 1000;
 
 /// An error of an upstream, retold.
-pub(super) async fn retell<B>(response: http::Response<B>, style: ErrorCode) -> Response
+pub(super) async fn retell<B>(response: http::Response<B>, voice: Voice, hidden: &Hidden) -> Response
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -36,7 +39,7 @@ where
         // Too long, broken off or too slow.
         _ => Bytes::new(),
     };
-    let told = Told::parse(&bytes);
+    let told = Told::parse(&bytes, hidden);
     if head.status.is_server_error() {
         warn!(
             status = head.status.as_u16(),
@@ -50,7 +53,7 @@ where
         told.message.as_str()
     };
     let code = told.code.as_deref().unwrap_or(usual_code(head.status));
-    let mut response = error(style, head.status, code, message, told.param.as_deref());
+    let mut response = error(voice, head.status, code, message, told.param.as_deref());
     keep(&head.headers, response.headers_mut());
     response
 }
@@ -95,7 +98,8 @@ struct Told {
 }
 
 impl Told {
-    fn parse(body: &[u8]) -> Self {
+    fn parse(body: &[u8], hidden: &Hidden) -> Self {
+        let clip = |text: &str| clip(text, hidden);
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             let text = String::from_utf8_lossy(body);
             let is_page = text.trim_start().starts_with('<');
@@ -116,6 +120,7 @@ impl Told {
             },
             // A word, which programs compare; whatever else stands there they could not.
             code: word("code")
+                .filter(|code| hidden.strip(code) == *code)
                 .filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
                 .map(str::to_owned),
             param: word("param").map(clip),
@@ -123,8 +128,10 @@ impl Told {
     }
 }
 
-fn clip(text: &str) -> String {
-    text.trim().chars().filter(|c| !c.is_control()).take(MESSAGE).collect()
+/// As much of a text as is handed on. What is hidden is taken out before it is cut, which could leave a part of it.
+fn clip(text: &str, hidden: &Hidden) -> String {
+    let plain: String = text.trim().chars().filter(|c| !c.is_control()).collect();
+    hidden.strip(&plain).chars().take(MESSAGE).collect()
 }
 
 #[cfg(test)]
@@ -135,6 +142,11 @@ mod tests {
 
     use super::*;
 
+    const VOICE: Voice = Voice {
+        style: crate::settings::ErrorCode::String,
+        opaque: false,
+    };
+
     async fn told(status: u16, body: impl Into<Body>) -> (StatusCode, HeaderMap, Value) {
         let response = http::Response::builder()
             .status(status)
@@ -142,7 +154,7 @@ mod tests {
             .header("set-cookie", "session=evil")
             .header("server", "engine/1")
             .body(body.into());
-        let response = retell(response.unwrap(), ErrorCode::String).await;
+        let response = retell(response.unwrap(), VOICE, &Hidden::default()).await;
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status, head.headers, serde_json::from_slice(&body).unwrap())

@@ -2,14 +2,13 @@
 
 use http::{HeaderMap, Method, Uri, header, request::Parts, uri::PathAndQuery};
 use localauth_core::policy::is_plain_path;
+use localauth_tower::query_names_method;
 
-use super::failure::Failure;
+use super::{failure::Failure, headers};
 use crate::settings::UpstreamOrigin;
 
 /// The longest path and query.
 const LONGEST: usize = 8 * 1024;
-/// Names of fields by which some servers take a request for one with another method.
-const OVERRIDES: [&str; 3] = ["_method", "x-http-method-override", "method_override"];
 
 /// The path and query to ask for.
 ///
@@ -28,12 +27,7 @@ pub(super) fn path(uri: &Uri) -> Result<PathAndQuery, Failure> {
             "the path has characters that servers read differently",
         ));
     }
-    let query = whole.query().unwrap_or_default();
-    let names = |query: &str| {
-        let mut pairs = form_urlencoded::parse(query.as_bytes());
-        pairs.any(|(name, _)| OVERRIDES.iter().any(|other| name.eq_ignore_ascii_case(other)))
-    };
-    if names(query) || names(&query.replace(';', "&")) {
+    if whole.query().is_some_and(query_names_method) {
         return Err(Failure::Ambiguous("the query names another method"));
     }
     Ok(whole.clone())
@@ -52,6 +46,11 @@ pub(super) fn check(head: &Parts, has_body: bool) -> Result<(), Failure> {
     }
     if has_body && matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Failure::Ambiguous("a body belongs to no request with this method"));
+    }
+    if headers::names_others_for_connection(&head.headers) {
+        return Err(Failure::Ambiguous(
+            "`Connection` names a header that is not for the connection",
+        ));
     }
     if head.method != Method::GET && is_upgrade(&head.headers) {
         return Err(Failure::Invalid("This route opens no socket."));

@@ -340,3 +340,42 @@ fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
+
+/// Whatever an engine says in its errors, its key and its place are not for everybody.
+#[tokio::test]
+async fn what_an_upstream_says_of_itself_is_hidden() {
+    let engine = Engine::serving(&["allowed"], |asked| {
+        let (host, key) = (asked.header("host")[0], asked.header("authorization")[0]);
+        let address = host.split(':').next().unwrap();
+        let said = format!(
+            "`{key}` is bad at http://{host}/v1, {} or host='{address}'",
+            host.to_uppercase()
+        );
+        let error = json!({"error": {"message": said, "param": key, "code": key.replace("Bearer ", "")}});
+        match asked.json()["user"].as_str().unwrap() {
+            "text" => answer(500, "text/plain", &said),
+            "late" => answer(400, "text/plain", &format!("{}{key}", "x".repeat(990))),
+            "detail" => answer(422, "application/json", &json!({"detail": [{"ctx": said}]}).to_string()),
+            _ => answer(400, "application/json", &error.to_string()),
+        }
+    })
+    .await;
+    let key = [("LOCALAUTH_UPSTREAM_KEY", "sk_theirs")];
+    let guard = Guard::before(&[&engine], &key).await;
+    for form in ["text", "detail", "late", "json"] {
+        let body = json!({"model": "allowed", "messages": [], "user": form}).to_string();
+        let told = guard.chat(&guard.user, &body).await;
+        let lower = told.body.to_lowercase();
+        for secret in ["sk_", "127.0.0.1", &engine.address.port().to_string()] {
+            assert!(!lower.contains(secret), "{form}: {told:?}");
+        }
+        assert!(told.body.contains("[hi"), "{form}: {told:?}");
+    }
+    // And where nobody is to learn anything, nobody does.
+    let opaque = Guard::before(&[&engine], &[("LOCALAUTH_OPAQUE_ERRORS", "true"), key[0]]).await;
+    let body = json!({"model": "allowed", "messages": [], "user": "json"}).to_string();
+    let told = opaque.chat(&opaque.user, &body).await;
+    assert_eq!((told.status, told.body.as_str()), (400, ""), "{told:?}");
+    let told = opaque.chat(&opaque.user, r#"{"model":"unknown","messages":[]}"#).await;
+    assert_eq!((told.status, told.body.as_str()), (404, ""), "{told:?}");
+}

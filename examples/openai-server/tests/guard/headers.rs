@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::engine::{Engine, json_answer, send};
+use super::engine::{Engine, Step, json_answer, send};
 use super::world::{Guard, request};
 
 const CHAT: &str = r#"{"model":"allowed","messages":[]}"#;
@@ -23,8 +23,8 @@ async fn no_credential_and_no_claim_reaches_the_upstream() {
         let raw = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: guard\r\n{credential}\r\nx-auth-user: root\r\nX-Forwarded-User: root\r\n\
              remote-user: root\r\nforwarded: for=1.1.1.1\r\nx-forwarded-for: 1.1.1.1\r\nx-forwarded-host: evil\r\n\
-             x-forwarded-proto: https\r\nx-real-ip: 1.1.1.1\r\nvia: 1.1 evil\r\nconnection: close, x-request-id\r\n\
-             x-request-id: mine\r\naccept-encoding: gzip\r\nuser-agent: tests\r\ncontent-type: application/json\r\n\
+             x-forwarded-proto: https\r\nx-real-ip: 1.1.1.1\r\nvia: 1.1 evil\r\nconnection: close, x-mine\r\n\
+             accept-encoding: gzip\r\nuser-agent: tests\r\ncontent-type: application/json\r\n\
              content-length: {}\r\n\r\n{CHAT}",
             CHAT.len()
         );
@@ -55,6 +55,7 @@ async fn no_credential_and_no_claim_reaches_the_upstream() {
             "x-forwarded-for",
             "x-forwarded-host",
             "x-forwarded-proto",
+            "x-request-id",
         ];
         assert_eq!(names, expected, "{}", one.head);
         for (name, value) in [
@@ -119,6 +120,7 @@ async fn nothing_comes_back_that_acts_in_our_name() {
         .collect();
     names.sort();
     let ours = [
+        "cache-control",
         "connection",
         "content-security-policy",
         "content-type",
@@ -134,4 +136,89 @@ async fn nothing_comes_back_that_acts_in_our_name() {
     assert_eq!(names, ours, "{}", answer.head);
     assert_eq!(answer.header("x-request-id"), Some("mine"));
     assert_eq!(engine.take()[0].header("x-request-id"), ["mine"]);
+}
+
+/// A header that is for the connection only does not arrive: what was judged by it would be read without it.
+#[tokio::test]
+async fn nobody_takes_away_what_a_request_is_judged_by() {
+    let engine = Engine::serving(&["allowed"], |_| json_answer(&json!({"id": "x"}))).await;
+    let guard = Guard::before(&[&engine], &[]).await;
+    let ask = async |connection: &str, more: &str| {
+        let lines = format!("connection: {connection}\r\n{more}");
+        let raw = request(&guard.user, "POST", "/v1/chat/completions", Some(CHAT));
+        guard
+            .raw(raw.replacen("connection: close\r\n", &lines, 1))
+            .await
+            .unwrap()
+    };
+    for (connection, more) in [
+        ("close, content-type", ""),
+        ("close, Content-Length", ""),
+        ("close,host", ""),
+        ("close", "connection: authorization\r\n"),
+        ("close, x-request-id", ""),
+        ("close, cookie", "cookie: a=b\r\n"),
+        ("close, x-own", "x-own: 1\r\n"),
+    ] {
+        let answer = ask(connection, more).await;
+        assert_eq!(answer.status, 400, "{connection} {more}: {answer:?}");
+        assert_eq!(answer.code(), "ambiguous_request");
+    }
+    assert!(engine.take().is_empty(), "nothing arrived");
+    for (connection, more) in [
+        ("close", ""),
+        ("close, TE", "te: trailers\r\n"),
+        ("close, x-not-there", ""),
+    ] {
+        assert_eq!(ask(connection, more).await.status, 200, "{connection}");
+    }
+    let [one, ..] = &engine.take()[..] else {
+        panic!("it arrives")
+    };
+    assert_eq!(one.header("content-type"), ["application/json"]);
+}
+
+#[tokio::test]
+async fn no_cache_that_many_share_keeps_an_answer() {
+    let engine = Engine::serving(&["allowed"], |asked| {
+        let body = asked.json();
+        match body["user"].as_str().unwrap() {
+            "both" => vec![
+                send(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\
+                     transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                ),
+                Step::Close,
+            ],
+            "error" => vec![send(
+                "HTTP/1.1 404 X\r\ncache-control: public, max-age=9\r\ncontent-length: 2\r\n\r\n{}",
+            )],
+            said => vec![send(format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: \"x\"\r\ncache-control: {said}\r\n\
+                 expires: Fri, 01 Jan 2100 00:00:00 GMT\r\ncdn-cache-control: public\r\nsurrogate-control: max-age=9\r\n\
+                 vary: accept\r\nage: 1\r\ncontent-length: 2\r\n\r\n{{}}"
+            ))],
+        }
+    })
+    .await;
+    let guard = Guard::before(&[&engine], &[]).await;
+    for (said, told) in [
+        ("public, s-maxage=600", "private, no-cache"),
+        ("max-age=600, no-transform", "private, no-cache, no-transform"),
+        ("no-store", "no-store"),
+        ("both", "no-store"),
+        ("error", "no-store"),
+    ] {
+        let body = json!({"model": "allowed", "messages": [], "user": said}).to_string();
+        let answer = guard.chat(&guard.user, &body).await;
+        assert_eq!(answer.header("cache-control"), Some(told), "{said}: {answer:?}");
+        assert!(answer.is_whole && answer.body.starts_with('{'), "{answer:?}");
+        let head = answer.head.to_lowercase();
+        for name in ["expires:", "cdn-cache", "surrogate", "\r\nage:"] {
+            assert!(!head.contains(name), "{name}: {head}");
+        }
+        let framings = ["content-length:", "transfer-encoding:"];
+        let framed = framings.iter().filter(|name| head.contains(**name)).count();
+        assert_eq!(framed, 1, "{head}");
+    }
 }

@@ -96,6 +96,39 @@ async fn the_lists_are_one_and_show_what_the_caller_may_use() {
 }
 
 #[tokio::test]
+async fn one_model_is_told_of_as_in_the_list() {
+    let one = Engine::serving(&["allowed", "secret"], |_| {
+        json_answer(&json!({"id": "secret", "root": "/srv/x", "permission": [{"args": "--api-key"}]}))
+    })
+    .await;
+    let guard = Guard::before(&[&one], &[]).await;
+    let tell = async |key: &str, name: &str| guard.ask(key, "GET", &format!("/v1/models/{name}"), None).await;
+    let told = tell(&guard.user, "secret").await;
+    assert_eq!(told.header("cache-control"), Some("no-store"));
+    assert_eq!(
+        told.json(),
+        json!({"id": "secret", "object": "model", "created": 7, "owned_by": "me"})
+    );
+    assert_eq!(tell(&guard.narrow, "allowed").await.json()["id"], "allowed");
+    assert_eq!(
+        guard
+            .ask(&guard.narrow, "HEAD", "/v1/models/allowed", None)
+            .await
+            .status,
+        200
+    );
+    // What is not theirs is as what is not there, but for its name.
+    let hidden = tell(&guard.narrow, "secret").await;
+    let absent = tell(&guard.narrow, "nothing").await;
+    assert_eq!((hidden.status, absent.status), (404, 404), "{hidden:?}");
+    assert_eq!(hidden.code(), "model_not_found");
+    assert_eq!(hidden.body.replace("secret", "nothing"), absent.body);
+    assert_eq!(tell(&guard.user, "nothing").await.code(), "model_not_found");
+    assert_eq!(tell("sk-local-wrong", "allowed").await.status, 401);
+    assert!(one.take().is_empty(), "nothing of it arrived");
+}
+
+#[tokio::test]
 async fn another_spelling_is_judged_and_sent_as_the_one_name() {
     let engine = Engine::start(ollama(&["allowed", "Secret:8B", "llama3:latest"])).await;
     let guard = Guard::before(&[&engine], &[("LOCALAUTH_UPSTREAM_ENGINE", "ollama")]).await;

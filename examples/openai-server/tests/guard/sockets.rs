@@ -4,10 +4,16 @@ use localauth_core::{Caller, LimitRule, Period, Status, UsageFilter};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::engine::{Engine, LONG, Step, answer, send};
-use super::world::{Guard, read_until};
+use super::world::{GRACE, Guard, read_until};
 
 const HANDSHAKE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// Frames, unmasked: the engine hands back what comes.
+const HELLO: &[u8] = b"\x81\x05hello";
+const HALF: &[u8] = b"\x81\x7ehello";
+const CLOSED_AS_GONE: [u8; 4] = [0x88, 2, 3, 0xe9];
+const CLOSED_AS_DENIED: [u8; 4] = [0x88, 2, 3, 0xf0];
 
 async fn before(environment: &[(&str, &str)]) -> (Engine, Guard) {
     let engine = Engine::serving(&["allowed", "secret"], |_| {
@@ -66,16 +72,21 @@ async fn one_is_opened_and_passes_both_ways() {
     );
     assert_eq!(one.header("authorization"), ["Bearer sk-theirs"]);
     assert_eq!(one.header("sec-websocket-protocol"), ["realtime"]);
-    // One request, however much is said.
-    let report = guard
-        .auth
-        .usage_report(Period::Day, UsageFilter::of_user(guard.user_id))
-        .await
-        .unwrap();
-    assert_eq!((report.totals.requests, &*report.rows[0].model), (1, "allowed"));
-
     drop(client);
     engine.open_at_most(1).await;
+    // One request, however much is said, once it is over.
+    let report = async || {
+        let all = UsageFilter::of_user(guard.user_id);
+        guard.auth.usage_report(Period::Day, all).await.unwrap()
+    };
+    let counted = async {
+        while report().await.totals.requests == 0 {
+            tokio::task::yield_now().await;
+        }
+        report().await
+    };
+    let report = tokio::time::timeout(LONG, counted).await.expect("it is counted");
+    assert_eq!((report.totals.requests, &*report.rows[0].model), (1, "allowed"));
     guard.stop().await;
 }
 
@@ -127,7 +138,7 @@ async fn it_is_cut_when_the_credential_ends() {
     let (engine, guard) = before(&[]).await;
     let mut client = guard.open(opening("?model=allowed", &by(&guard.user))).await;
     read_until(&mut client, "\r\n\r\n").await;
-    client.write_all(b"hello").await.unwrap();
+    client.write_all(HELLO).await.unwrap();
     read_until(&mut client, "hello").await;
     let began = std::time::Instant::now();
     guard
@@ -140,6 +151,7 @@ async fn it_is_cut_when_the_credential_ends() {
         .await
         .expect("it ends");
     assert!(began.elapsed().as_secs_f32() < 2.5, "{:?}", began.elapsed());
+    assert_eq!(rest, CLOSED_AS_DENIED, "and it is told why");
     engine.open_at_most(1).await;
 }
 
@@ -152,7 +164,67 @@ async fn it_is_cut_when_nobody_says_anything() {
     let _ = tokio::time::timeout(LONG, client.read_to_end(&mut rest))
         .await
         .expect("it ends");
+    assert_eq!(rest, CLOSED_AS_GONE);
     engine.open_at_most(1).await;
+}
+
+#[tokio::test]
+async fn it_ends_when_the_server_stops() {
+    let (engine, mut guard) = before(&[]).await;
+    let mut between = guard.open(opening("?model=allowed", &by(&guard.user))).await;
+    let mut within = guard.open(opening("?model=allowed", &by(&guard.user))).await;
+    for (client, said) in [(&mut between, HELLO), (&mut within, HALF)] {
+        read_until(client, "\r\n\r\n").await;
+        client.write_all(said).await.unwrap();
+        read_until(client, "hel").await;
+    }
+    let began = std::time::Instant::now();
+    guard.tell_to_stop();
+    for (client, told) in [(&mut between, &CLOSED_AS_GONE[..]), (&mut within, &[])] {
+        let mut rest = Vec::new();
+        let _ = tokio::time::timeout(LONG, client.read_to_end(&mut rest))
+            .await
+            .expect("it ends");
+        // The rest of what was echoed may still be on its way.
+        let rest = rest.strip_prefix(b"lo").unwrap_or(&rest);
+        assert_eq!(rest, told);
+    }
+    drop((between, within));
+    guard.has_stopped().await;
+    assert!(began.elapsed() < GRACE, "{:?}", began.elapsed());
+    engine.open_at_most(1).await;
+    // Nothing of it is lost: both were counted before the end.
+    let report = guard
+        .auth
+        .usage_report(Period::Day, UsageFilter::of_user(guard.user_id))
+        .await
+        .unwrap();
+    assert_eq!(report.totals.requests, 2);
+}
+
+#[tokio::test]
+async fn it_has_its_place_among_those_at_once() {
+    let (_engine, guard) = before(&[]).await;
+    let rule = LimitRule::per("1h".parse().unwrap()).concurrent(1);
+    let operator = Caller::operator();
+    guard.auth.set_user_limit(&operator, guard.user_id, rule).await.unwrap();
+    let lines = by(&guard.user);
+    let mut first = guard.open(opening("?model=allowed", &lines)).await;
+    assert!(read_until(&mut first, "\r\n\r\n").await.starts_with("HTTP/1.1 101"));
+    first.write_all(HELLO).await.unwrap();
+    read_until(&mut first, "hello").await;
+    for _ in 0..3 {
+        assert_eq!(
+            refused(&guard, "?model=allowed", &lines).await,
+            429,
+            "as long as it is open"
+        );
+    }
+    drop(first);
+    let again = async { while refused(&guard, "?model=allowed", &lines).await != 101 {} };
+    tokio::time::timeout(LONG, again)
+        .await
+        .expect("its place is free again");
 }
 
 #[tokio::test]

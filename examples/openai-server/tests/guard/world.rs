@@ -22,6 +22,9 @@ use tokio::{
 
 use super::engine::{Engine, LONG};
 
+/// How long what is under way may go on when a guard stops.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
 /// A running guard. Its end is the end of everything in it.
 pub(crate) struct Guard {
     pub(crate) address: SocketAddr,
@@ -176,7 +179,7 @@ impl Guard {
             applications,
             connections::Manner::default(),
             stopped,
-            Duration::ZERO,
+            GRACE,
         ));
         Self {
             address,
@@ -217,7 +220,15 @@ impl Guard {
 
     /// Stops it, and waits for the end.
     pub(crate) async fn stop(mut self) {
+        self.tell_to_stop();
+        self.has_stopped().await;
+    }
+
+    pub(crate) fn tell_to_stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    pub(crate) async fn has_stopped(&mut self) {
         timeout(LONG, &mut self.running).await.unwrap().unwrap();
     }
 }

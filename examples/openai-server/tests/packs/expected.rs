@@ -80,7 +80,7 @@ const OPENAI: &[Expected] = &[
     ("POST", "/v1/3d/generations", Work("3d")),
     ("POST", "/v1/engines/{model}/completions", Work("chat")),
     ("POST", "/v1/engines/{model}/embeddings", Work("embeddings")),
-    ("GET", "/v1/models/{model}", Look),
+    ("GET", "/v1/models/{model}", SignedIn),
     ("POST", "/v1/messages/count_tokens", Work("tokenize")),
     ("POST", "/v1/responses/input_tokens", Work("tokenize")),
     ("POST", "/v1/audio/translations", Work("audio_transcription")),
@@ -142,7 +142,7 @@ const OLLAMA: &[Expected] = &[
     ("POST", "/v1/images/edits", Work("images")),
     ("POST", "/v1/audio/transcriptions", Work("audio_transcription")),
     ("GET", "/v1/models", SignedIn),
-    ("GET", "/v1/models/{model}", Look),
+    ("GET", "/v1/models/{model}", SignedIn),
     ("GET", "/metrics", Shut),
 ];
 

@@ -137,7 +137,7 @@ fn what_is_forwarded_is_read_by_everybody_as_it_was_judged() {
         (r#"{"model":"default"}"#, "demo"),
         (r#"{"model":null}"#, "demo"),
         ("{}", "demo"),
-        (r#"{"models":"b"}"#, "demo"),
+        (r#"{"modes":"b"}"#, "demo"),
         (r#"{"metadata":{"model":"b","Model":"c"},"model":"a"}"#, "a"),
         (r#"{"messages":[{"model":"b"},["model","b"]],"model":"a"}"#, "a"),
         (r#"{"x":"\"model\":\"b\"","model":"a"}"#, "a"),

@@ -261,3 +261,62 @@ fn an_address_counts_to_the_letter() {
         assert_eq!(asked.unwrap_err(), Denial::AmbiguousRequest, "{body}");
     }
 }
+
+/// Routers of models take further ones from other fields: nobody has judged those.
+#[test]
+fn further_models_are_refused() {
+    for field in [
+        r#""models":["gpt"]"#,
+        r#""Models":["gpt"]"#,
+        r#""mod\u0065ls":["gpt"]"#,
+        r#""models":"gpt""#,
+        r#""models":[],"models":["gpt"]"#,
+        r#""fallbacks":[{"model":"gpt"}]"#,
+        r#""FALLBACKS":null"#,
+        r#""context_window_fallbacks":{"a":["gpt"]}"#,
+        r#""content_policy_fallbacks":[{"a":["gpt"]}]"#,
+        r#""default_fallbacks":["gpt"]"#,
+        r#""fallback_models":["gpt"]"#,
+        r#""model_list":[{"model_name":"a"}]"#,
+        r#""models\u0000":["gpt"]"#,
+    ] {
+        for body in [
+            format!(r#"{{"model":"a",{field}}}"#),
+            format!(r#"{{{field},"model":"a"}}"#),
+            format!("{{{field}}}"),
+        ] {
+            let judged = judge_asks(CHAT, WORK, body.clone());
+            assert_eq!(judged.unwrap_err(), Denial::AmbiguousRequest, "{body}");
+        }
+    }
+    for body in [
+        r#"{"model":"a","models":[ ],"fallbacks":null,"model_list":{}}"#,
+        r#"{"model":"a","messages":[{"models":["b"]}],"metadata":{"fallbacks":["b"]}}"#,
+        r#"{"model":"a","stream_options":{"models":["b"]}}"#,
+    ] {
+        assert_eq!(judge_asks(CHAT, WORK, body).unwrap().model(), Some("a"), "{body}");
+    }
+    let form = |body: &str| sent(&Kind::Form, "/v1/audio/transcriptions", WORK, body);
+    let part = |name: &str| format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\nb\r\n");
+    for name in ["model[]", "model[0]", "Model[]", "models", "models[]", "fallbacks[0]"] {
+        for body in [
+            format!("model=a&{name}=b"),
+            format!("model=a&{}=b", name.replace('[', "%5B")),
+        ] {
+            assert_eq!(form(&body).unwrap_err(), Denial::AmbiguousRequest, "{body}");
+        }
+        let body = part("model") + &part(name) + "--B--\r\n";
+        let parts = sent(&Kind::Multipart("B".into()), "/v1/audio/transcriptions", WORK, &body);
+        assert_eq!(parts.unwrap_err(), Denial::AmbiguousRequest, "{body}");
+    }
+    assert!(form("model=a&models=&timestamp_granularities[]=word").is_ok());
+}
+
+#[test]
+fn a_name_of_the_clients_choice_is_noted() {
+    let names_itself = |body: &str| judge_asks(CHAT, WORK, body.to_owned()).unwrap().names_itself();
+    assert!(names_itself(r#"{"model":"a","request_id":"resp_1"}"#));
+    assert!(names_itself(r#"{"model":"a","Request\u005fid":"resp_1"}"#));
+    assert!(!names_itself(r#"{"model":"a","request_id":null}"#));
+    assert!(!names_itself(r#"{"model":"a","metadata":{"request_id":"x"}}"#));
+}

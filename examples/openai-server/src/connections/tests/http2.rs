@@ -44,6 +44,31 @@ async fn a_head_that_is_too_large_is_431() {
 }
 
 #[tokio::test]
+async fn so_many_headers_and_no_more() {
+    let server = server(Router::new().route("/", get(async || "fine")), Limits::default()).await;
+    let (mut client, _connection) = connect(&server).await;
+    let most = Limits::default().headers;
+    for (names, count, status) in [
+        ("differ", most, 200),
+        ("differ", most + 1, 431),
+        ("are one", most, 200),
+        ("are one", most + 1, 431),
+        ("are pieces of a cookie", 10 * most, 200),
+    ] {
+        let mut request = request();
+        for place in 0..count {
+            request = match names {
+                "differ" => request.header(format!("x-{place}"), "1"),
+                "are one" => request.header("x", "1"),
+                _ => request.header("cookie", format!("c{place}=1")),
+            };
+        }
+        let answer = ask(&mut client, request.body(()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), status, "{count} that {names}");
+    }
+}
+
+#[tokio::test]
 async fn so_many_requests_at_once_and_no_more() {
     let (running, peak) = (
         Arc::new(tokio::sync::Semaphore::new(0)),

@@ -175,3 +175,50 @@ async fn many_idle_connections_keep_nobody_out() {
         tokio::task::yield_now().await;
     }
 }
+
+/// What the kernel says of this process's memory, in bytes.
+fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn connections_that_rest_are_closed_and_take_little() {
+    const MANY: usize = 2_000;
+    rlimit::increase_nofile_limit(u64::MAX).unwrap();
+    let server = server(Limits {
+        // Long enough that all of them rest at once.
+        idle: Duration::from_secs(3),
+        ..Limits::default()
+    })
+    .await;
+    let answer = async |stream: &mut TcpStream| {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut got = Vec::new();
+        while !got.ends_with(b"fine") {
+            assert!(stream.read_buf(&mut got).await.unwrap() > 0, "it is answered");
+        }
+    };
+    answer(&mut server.connect().await).await;
+    let before = memory();
+    let mut resting = Vec::new();
+    for _ in 0..MANY / 500 {
+        let portion = (0..500).map(async |_| {
+            let mut stream = server.connect().await;
+            answer(&mut stream).await;
+            stream
+        });
+        resting.extend(join_all(portion).await);
+    }
+    let open = usize::try_from(server.counts.open()).unwrap();
+    let each = memory().saturating_sub(before) / MANY;
+    assert!(open >= MANY, "{open}");
+    assert!(each < 40_000, "{each} bytes each, for both ends");
+    for mut stream in resting {
+        let read = timeout(LONG, stream.read(&mut [0])).await.expect("it is closed");
+        assert_eq!(read.unwrap_or(0), 0);
+    }
+    assert!(server.counts.ended(Ended::Idle) >= MANY as u64);
+    assert!(server.ask(GET).await.ends_with("fine"));
+}

@@ -15,12 +15,13 @@
 //! [`detach`](super::detach) does.
 
 mod events;
+mod made;
 mod watched;
 
 use std::{fmt, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Body,
     extract::{Request, State},
     middleware::Next,
@@ -31,12 +32,11 @@ use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use localauth_core::{Auth, Clock, Denial, NotTaken, OwnedBy, Owners, SystemClock, UserId};
 use localauth_tower::{ContractErrors, CurrentUser, Reject};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tracing::{debug, error};
 
-use self::watched::Watched;
+use self::{made::take_note, watched::Watched};
 use super::inspect::complain;
 use crate::settings::ErrorCode;
 
@@ -64,9 +64,18 @@ struct Inner {
     clock: Arc<dyn Clock>,
 }
 
+/// Which of several upstreams made a response, and stores it: in the extensions of its answer, and then of whatever is
+/// asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MadeBy(pub(crate) usize);
+
+/// What is to be deleted, and where.
+type Gone = (Arc<str>, Option<MadeBy>);
+
 /// What is known about a stored response.
 #[derive(Clone)]
 struct Kept {
+    made_by: Option<MadeBy>,
     /// The bytes of the conversation so far.
     history: u64,
     /// The response, where mistral.rs has only the conversation.
@@ -79,6 +88,13 @@ struct Asking {
     model: String,
     /// The bytes of the conversation that it continues, and its own.
     history: u64,
+    made_by: Option<MadeBy>,
+}
+
+/// A request that may pass: who has the conversation that it continues, and how its answer will be stored, if it will.
+struct Admitted {
+    continued: Option<MadeBy>,
+    asking: Option<Asking>,
 }
 
 /// Marks a request that may store its answer: its owner will be known.
@@ -159,7 +175,7 @@ impl Stored {
             Ok(Some(_)) => Ok(kept),
             Ok(None) => {
                 let left = owners.forget_user(owner);
-                self.delete(left.into_iter().map(|(id, _)| id)).await;
+                self.delete(left.into_iter().map(gone)).await;
                 Err(Denial::NotFound)
             }
             Err(_) => Err(Denial::StoreUnavailable),
@@ -167,15 +183,20 @@ impl Stored {
     }
 
     /// Notes whose response this is; returns what is to be deleted for it.
-    fn note(&self, id: &str, asking: &Asking, length: usize, answer: Option<Bytes>) -> Vec<Arc<str>> {
+    fn note(&self, id: &str, asking: &Asking, length: usize, answer: Option<Bytes>) -> Vec<Gone> {
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         let history = asking.history.saturating_add(length);
-        let owned = OwnedBy::new(asking.owner, Kept { history, answer }).made_with(asking.model.as_str());
+        let kept = Kept {
+            made_by: asking.made_by,
+            history,
+            answer,
+        };
+        let owned = OwnedBy::new(asking.owner, kept).made_with(asking.model.as_str());
         let size = history.saturating_add(length);
         match self.0.owners.insert(id, owned, size, self.0.clock.now()) {
-            Ok(gone) => gone.into_iter().map(|(id, _)| id).collect(),
+            Ok(over) => over.into_iter().map(gone).collect(),
             // Neither can be: mistral.rs draws UUIDs. What has no owner is not kept, what has one stays theirs.
-            Err(NotTaken::TooLong) => vec![id.into()],
+            Err(NotTaken::TooLong) => vec![(id.into(), asking.made_by)],
             Err(problem) => {
                 error!(%problem, "a stored response has the id of another");
                 Vec::new()
@@ -184,14 +205,17 @@ impl Stored {
     }
 
     /// Deletes responses from mistral.rs.
-    async fn delete(&self, ids: impl IntoIterator<Item = Arc<str>>) {
-        for id in ids {
+    async fn delete(&self, ids: impl IntoIterator<Item = Gone>) {
+        for (id, made_by) in ids {
             // Ids that mean something else in a path would have come from elsewhere.
             if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
                 continue;
             }
             let mut request = Request::new(Body::empty());
             *request.method_mut() = Method::DELETE;
+            if let Some(made_by) = made_by {
+                request.extensions_mut().insert(made_by);
+            }
             if let Ok(uri) = format!("{RESPONSES}/{id}").parse() {
                 *request.uri_mut() = uri;
                 let Ok(answer) = self.0.mistral.clone().oneshot(request).await;
@@ -204,9 +228,14 @@ impl Stored {
     async fn tidy(&self) {
         let over = self.0.owners.expire(self.0.clock.now());
         if !over.is_empty() {
-            self.delete(over.into_iter().map(|(id, _)| id)).await;
+            self.delete(over.into_iter().map(gone)).await;
         }
     }
+}
+
+/// What is to be deleted of what was kept.
+fn gone((id, owned): (Arc<str>, OwnedBy<Kept>)) -> Gone {
+    (id, owned.into_value().made_by)
 }
 
 /// The middleware: `router.layer(middleware::from_fn_with_state(stored, keep_owners))`, outside of
@@ -226,7 +255,7 @@ pub async fn keep_owners(State(by): State<Stored>, request: Request, next: Next)
 }
 
 /// A request to one stored response.
-async fn one(by: Stored, user: &CurrentUser, rest: &str, request: Request, next: Next) -> Response {
+async fn one(by: Stored, user: &CurrentUser, rest: &str, mut request: Request, next: Next) -> Response {
     by.tidy().await;
     let id = rest.strip_suffix("/cancel").unwrap_or(rest);
     let uri = request.uri().clone();
@@ -244,6 +273,9 @@ async fn one(by: Stored, user: &CurrentUser, rest: &str, request: Request, next:
         Ok(kept) => kept,
         Err(denial) => return by.refuse(denial, &uri),
     };
+    if let Some(made_by) = kept.made_by {
+        request.extensions_mut().insert(made_by);
+    }
     let is_whole = id == rest;
     let deletes = is_whole && request.method() == Method::DELETE;
     let reads = is_whole && matches!(*request.method(), Method::GET | Method::HEAD);
@@ -269,14 +301,21 @@ async fn create(by: Stored, user: &CurrentUser, request: Request, next: Next) ->
     // Of each name the last, as whoever reads it next does, and refuses what cannot be read here.
     let fields = serde_json::from_slice::<Map<String, Value>>(&bytes).ok();
     let asking = match fields.map(|fields| by.admit(&fields, user, bytes.len())) {
-        Some(Ok(asking)) => {
+        Some(Ok(Admitted { continued, asking })) => {
             parts.extensions.insert(OwnerIsKept);
+            if let Some(made_by) = continued {
+                parts.extensions.insert(made_by);
+            }
             asking
         }
         Some(Err(denial)) => return by.refuse(denial, &parts.uri),
         None => None,
     };
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let asking = asking.map(|asking| Asking {
+        made_by: response.extensions().get().copied(),
+        ..asking
+    });
     match asking {
         None => response,
         Some(asking) if is_event_stream(&response) => response.map(|body| Body::new(Watched::new(body, by, asking))),
@@ -291,27 +330,33 @@ impl Stored {
     }
 
     /// Whether `user` may continue what this continues; and how its answer will be stored, if it will.
-    fn admit(&self, fields: &Map<String, Value>, user: &CurrentUser, length: usize) -> Result<Option<Asking>, Denial> {
+    fn admit(&self, fields: &Map<String, Value>, user: &CurrentUser, length: usize) -> Result<Admitted, Denial> {
         let mut history = u64::try_from(length).unwrap_or(u64::MAX);
+        let mut continued = None;
         match fields.get("previous_response_id") {
             None | Some(Value::Null) => {}
             // Not even an administrator: that would be to read it, and to write it on.
             Some(Value::String(id)) => {
                 let kept = self.0.owners.own(id, user, self.0.clock.now())?;
                 history = history.saturating_add(kept.history);
+                continued = kept.made_by;
             }
             Some(_) => return Err(Denial::NotFound),
         }
         if fields.get("store") == Some(&Value::Bool(false)) {
-            return Ok(None);
+            let asking = None;
+            return Ok(Admitted { continued, asking });
         }
         let named = fields.get("model").and_then(Value::as_str);
         let model = named.filter(|name| *name != "default").unwrap_or(&self.0.default_model);
-        Ok(Some(Asking {
+        let asking = Some(Asking {
             owner: user.id(),
             model: model.to_owned(),
             history,
-        }))
+            // Once it is answered.
+            made_by: None,
+        });
+        Ok(Admitted { continued, asking })
     }
 }
 
@@ -329,46 +374,6 @@ pub(crate) fn refuse_ownerless(fields: &Map<String, Value>) -> Result<(), &'stat
         return Err("`conversation` is not available: continue with `previous_response_id`");
     }
     Ok(())
-}
-
-/// An answer that is not streamed, or an error.
-#[derive(Deserialize)]
-struct Made {
-    id: Option<Box<str>>,
-    /// In an error: what the model made before it failed, which is stored too.
-    partial_response: Option<Partial>,
-}
-
-#[derive(Deserialize)]
-struct Partial {
-    id: Option<Box<str>>,
-}
-
-/// Notes whose an answer is that is not streamed.
-async fn take_note(by: &Stored, asking: &Asking, response: Response) -> Response {
-    let (parts, body) = response.into_parts();
-    let Ok(read) = Limited::new(body, MOST_ANSWER).collect().await else {
-        let text = json!({ "message": "the answer cannot be read, or is larger than an answer is" });
-        return (StatusCode::INTERNAL_SERVER_ERROR, Json(text)).into_response();
-    };
-    let bytes = read.to_bytes();
-    let made = serde_json::from_slice::<Made>(&bytes).ok();
-    let delete = match made {
-        Some(Made { id: Some(id), .. }) if parts.status.is_success() => by.note(&id, asking, bytes.len(), None),
-        // Its client will not learn the id.
-        Some(Made {
-            partial_response: Some(Partial { id: Some(id) }),
-            ..
-        }) => vec![id.into()],
-        _ => {
-            if parts.status.is_success() {
-                error!("a response without an id: it may be stored, and nobody will delete it");
-            }
-            Vec::new()
-        }
-    };
-    by.delete(delete).await;
-    Response::from_parts(parts, Body::from(bytes))
 }
 
 fn is_event_stream(response: &Response) -> bool {

@@ -7,10 +7,12 @@ use std::{
 };
 
 use axum::{
+    Json,
     extract::Path,
     routing::{get, post},
 };
 use futures_util::stream;
+use serde_json::json;
 
 use super::*;
 

@@ -3,6 +3,7 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::middleware::{from_fn, from_fn_with_state};
 use localauth_core::{Caller, KeyScope, ManualClock, MemoryStore, NewKey, Role, Timestamp};
 use localauth_tower::RequireAuth;
+use serde_json::json;
 
 use super::{stand_in::Mistral, *};
 use crate::model::{

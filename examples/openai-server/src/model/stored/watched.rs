@@ -40,7 +40,7 @@ impl Watched {
         let delete = match (id, completed) {
             (Some(id), Some(answer)) => self.by.note(&id, &asking, length, Some(answer)),
             // It failed. What is left of it is of no use.
-            (Some(id), None) => vec![Arc::from(id)],
+            (Some(id), None) => vec![(Arc::from(id), asking.made_by)],
             (None, _) => {
                 error!("a streamed response without an id: it may be stored, and nobody will delete it");
                 Vec::new()

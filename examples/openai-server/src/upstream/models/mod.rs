@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 pub(super) use self::{
     fetch::fetch,
     names::exact,
-    shown::{Language, shown},
+    shown::{Language, shown, shown_one},
 };
 
 /// What is known of the models of one upstream.
@@ -85,6 +85,6 @@ pub(super) struct Offer<'a> {
 }
 
 /// Whether a model may be shown to somebody. Without anybody auth is off, and nothing is held back.
-fn is_for(user: Option<&Identity>, model: &str) -> bool {
+pub(super) fn is_for(user: Option<&Identity>, model: &str) -> bool {
     user.is_none_or(|user| user.may_use_model(model))
 }

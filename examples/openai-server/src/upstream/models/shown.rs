@@ -48,7 +48,16 @@ pub(in super::super) fn shown<'a>(
             json!({ "models": tagged.collect::<Vec<_>>() })
         }
     };
-    let mut response = Json(list).into_response();
+    answer(list)
+}
+
+/// One model of the list, in OpenAI's words.
+pub(in super::super) fn shown_one(offer: &Offer<'_>) -> Response {
+    answer(object(offer.name, &offer.entry.object))
+}
+
+fn answer(said: Value) -> Response {
+    let mut response = Json(said).into_response();
     // One address, another answer for each caller.
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

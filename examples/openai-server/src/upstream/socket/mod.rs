@@ -1,10 +1,12 @@
 //! Sockets: `GET /v1/realtime`, upgraded to a `WebSocket`.
 //!
-//! Who may, which model, and from which site is judged before anything is sent; it counts as one request. From then on
+//! Who may, which model, and from which site is judged before anything is sent; it counts as one request, which lasts as
+//! long as the socket does. From then on
 //! bytes pass both ways unread, so what is said within the socket (another model, say) is the upstream's to judge.
-//! It ends when one side ends it, when both are silent for too long, and within two seconds after the credential is no
-//! longer good.
+//! It ends when one side ends it, when both are silent for too long, when the server stops, and within two seconds after
+//! the credential is no longer good or a budget is used up; then the client is told why, by a frame that closes it.
 
+mod frames;
 mod handshake;
 mod pass;
 
@@ -13,11 +15,11 @@ use std::sync::Arc;
 use axum::{body::Body, response::Response};
 use http::{Method, StatusCode, request::Parts};
 use localauth_core::policy::Rule;
-use localauth_tower::{CurrentUser, Inspected};
+use localauth_tower::{CurrentUser, Inspected, Lasting};
 
 use self::{
     handshake::{admit, check_origin, path, query, speak},
-    pass::{Watched, pass},
+    pass::{Ends, Watched, pass},
 };
 use crate::connections::Place;
 
@@ -75,17 +77,30 @@ pub(super) async fn open(inner: &Inner, rule: &Arc<Rule>, mut head: Parts) -> Re
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = headers::of_socket(answer.headers());
-    let closing = inner.closing.subscribe();
+    let lasting = Lasting::new();
+    response.extensions_mut().insert(lasting.clone());
     let watched = inner.auth.clone().zip(user).map(|(auth, user)| Watched {
         auth,
         identity: Arc::clone(user.identity()),
         rule: Arc::clone(user.rule().unwrap_or(rule)),
         model,
     });
-    let idle = server.idle_timeout;
+    let stopping = places.1.as_ref().map(Place::stopping);
+    let ends = Ends {
+        idle: server.idle_timeout,
+        watched,
+        lasting,
+        stopping: Box::pin(async {
+            match stopping {
+                Some(stopping) => stopping.await,
+                None => std::future::pending().await,
+            }
+        }),
+        closing: inner.closing.subscribe(),
+    };
     tokio::spawn(async move {
         if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
-            pass(ours, theirs, idle, watched, closing).await;
+            pass(ours, theirs, ends).await;
         }
         drop(places);
     });
