@@ -179,7 +179,9 @@ macro_rules! __contract_shared_keys {
             shared_keys_are_replaced_together,
             replacing_shared_keys_moves_an_epoch,
             of_many_replacements_the_last_one_stays,
-            odd_masks_come_back_whole_or_are_refused
+            odd_masks_come_back_whole_or_are_refused,
+            one_shared_key_comes_and_goes,
+            of_many_shared_keys_at_once_none_takes_anothers_place
         ] $($rest)* }
     };
 }

@@ -1,8 +1,17 @@
 # Die Startseite.
 home-title = Start
-home-keys = Schlüssel
-home-requests = Anfragen in 30 Tagen
-home-tokens = Token in 30 Tagen
+home-keys = { $n ->
+    [one] Schlüssel
+   *[other] Schlüssel
+}
+home-requests = { $n ->
+    [one] Anfrage in 30 Tagen
+   *[other] Anfragen in 30 Tagen
+}
+home-tokens = { $n ->
+    [one] Token in 30 Tagen
+   *[other] Token in 30 Tagen
+}
 home-tightest = Die Grenze, der Sie am nächsten sind
 home-all-limits = Alles, was Sie begrenzt
 home-shared = Sie haben sich mit einem gemeinsamen Schlüssel angemeldet

@@ -1,8 +1,17 @@
 # The home page.
 home-title = Home
-home-keys = keys
-home-requests = requests in 30 days
-home-tokens = tokens in 30 days
+home-keys = { $n ->
+    [one] key
+   *[other] keys
+}
+home-requests = { $n ->
+    [one] request in 30 days
+   *[other] requests in 30 days
+}
+home-tokens = { $n ->
+    [one] token in 30 days
+   *[other] tokens in 30 days
+}
 home-tightest = The limit you are closest to
 home-all-limits = All that limits you
 home-shared = You signed in with a shared key

@@ -5,6 +5,7 @@ mod accounts;
 mod home;
 mod house;
 mod keys;
+mod keys_rights;
 mod pages;
 mod support;
 mod usage;

@@ -62,7 +62,7 @@ impl<'a> Why<'a> {
             methods: &METHODS,
             paths: rules.map(|rule| rule.pattern().to_owned()).collect(),
             models: &console.models,
-            who: visit.query("user").unwrap_or_default(),
+            who: shown(&visit.query("user").unwrap_or_default()),
             method: "POST".to_owned(),
             path: "/v1/chat/completions".to_owned(),
             model: String::new(),
