@@ -14,6 +14,7 @@ fn pro() -> TierName {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one life of a tier")]
 async fn a_tier_is_made_changed_and_deleted() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
