@@ -40,7 +40,7 @@ async fn what_is_wrong_comes_with_what_to_do() {
         .says("database does not answer");
     world.store.set_outage(false);
     browser.get("/admin/health").await.expect(200).says("It answered in");
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     browser
         .get("/admin/health")
         .await
