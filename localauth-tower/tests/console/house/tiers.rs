@@ -14,8 +14,7 @@ fn pro() -> TierName {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one life of a tier")]
-async fn a_tier_is_made_changed_and_deleted() {
+async fn a_tier_is_made_and_changed() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
     browser
@@ -86,6 +85,15 @@ async fn a_tier_is_made_changed_and_deleted() {
             .says("role=\"alert\"");
     }
     assert_eq!(house(&world).await, now);
+}
+
+#[tokio::test]
+async fn a_tier_goes_when_nobody_and_nothing_is_in_it() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    browser.post("/admin/tiers", &[("name", "pro")]).await;
+    let default = [("default", "on"), ("models", "all")];
+    browser.post("/admin/tiers/pro", &default).await.expect(303);
     // The default one stays, and so does one that somebody is in.
     browser
         .get("/admin/tiers/pro/delete")
