@@ -158,6 +158,11 @@ pub fn compose_counted(
                 api = api.default_model(default.clone());
                 console = console.default_model(default);
             }
+            // Behind all routes: what it has at `/` would clash with the console's.
+            let model = Model {
+                routes: Router::new().fallback_service(model.routes),
+                ..model
+            };
             let model = guarded(settings, auth, &site, table, model);
             let mut console = console.openai(model.clone()).build();
             if in_front {

@@ -162,7 +162,7 @@ async fn what_is_wrong_is_told_and_what_was_typed_stays() {
         ("date", "2001-01-01", "The expiry must lie in the future"),
         ("routes", "nonsense", "Write each route as a method and a path"),
         ("networks", "nowhere", "Write networks like"),
-        ("feature", "flying", "There is no such feature"),
+        ("feature", "flying", "There is no feature called"),
         ("limit-1-requests", "ten", "Write whole numbers"),
         ("limit-1-requests", "-1", "Write whole numbers"),
         ("limit-1-cost", "1.000", "Write a cost like 2 or 2.50"),

@@ -121,7 +121,7 @@ async fn whoever_signed_in_with_a_key_makes_none_unless_it_may() {
         .post("/keys/new", &more)
         .await
         .expect(403)
-        .says("never has more than");
+        .says("models that you do not have");
     browser
         .post("/keys/new", &[("name", "less"), ("expires", "none")])
         .await
