@@ -44,7 +44,7 @@ async fn a_key_is_judged_as_narrow_as_it_is() {
         models: Some(["llama".to_owned()].into()),
         ..KeyScope::default()
     };
-    let end = world.auth.now() + Duration::from_secs(60);
+    let end = world.auth.now() + Duration::from_mins(1);
     let new = NewKey::named("laptop").scoped(scope).expiring(end);
     let key = world.auth.create_key(ada.id, new).await.unwrap().key;
     let them = world.auth.identity_of_key(&operator(), &key.public_id).await.unwrap();

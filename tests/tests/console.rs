@@ -1,5 +1,4 @@
 //! What people see of the console, in a real browser before the real server.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::path::Path;
 

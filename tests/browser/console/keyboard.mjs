@@ -26,14 +26,15 @@ async function enter(page) {
 /** Signs in, makes a key, and signs out again. */
 export async function byKeyboard(page, server, email) {
   await page.goto(`${server}/login`);
-  await page.keyboard.press('Tab');
-  const first = await page.evaluate(() => document.activeElement.innerText);
-  if (first !== 'Skip to the content') throw new Error(`first comes ${first}`);
-  await tabTo(page, named('email'), 'the address');
+  // The page begins where one types.
+  if (!(await page.evaluate(`(${named('email')})(document.activeElement)`))) throw new Error('the address has no focus');
   await page.keyboard.type(email);
   await tabTo(page, named('password'), 'the password');
   await page.keyboard.type(PASSWORD);
   await enter(page);
+  await page.keyboard.press('Tab');
+  const first = await page.evaluate(() => document.activeElement.innerText);
+  if (first !== 'Skip to the content') throw new Error(`first comes ${first}`);
   await tabTo(page, reading('Keys'), 'the keys');
   await enter(page);
   await tabTo(page, reading('Make a key'), 'the way to a new key');

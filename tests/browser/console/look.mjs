@@ -28,7 +28,6 @@ async function lookAt(context, url, shot) {
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('response', (response) => loaded.push(response));
   const answer = await page.goto(url);
-  await page.waitForLoadState('networkidle');
   if (shot) await page.screenshot({ path: shot, fullPage: true });
   const sizes = await Promise.all(loaded.map(async (response) => (await response.body().catch(() => '')).length));
   const report = {
