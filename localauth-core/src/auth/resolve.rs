@@ -143,7 +143,7 @@ impl Auth {
         let now = self.now();
         if credentials.len() == 1 {
             return match self.0.check(first, address, now) {
-                Checked::Done(answer) => Authentication::Ready(answer),
+                Checked::Done(answer) => Authentication::Ready(self.0.remembered(answer)),
                 Checked::Ask(load) => {
                     let inner = Arc::clone(&self.0);
                     Authentication::Pending(Lookup(Box::pin(async move { inner.answered(load.await) })))
@@ -156,7 +156,7 @@ impl Auth {
             let mut answers = Vec::with_capacity(checked.len());
             for one in checked {
                 answers.push(match one {
-                    Checked::Done(answer) => answer,
+                    Checked::Done(answer) => inner.remembered(answer),
                     Checked::Ask(load) => inner.answered(load.await),
                 });
             }
@@ -185,6 +185,14 @@ fn agree(answers: Vec<Answer>) -> Answer {
 }
 
 impl Inner {
+    /// What is known without the store.
+    fn remembered(&self, answer: Answer) -> Answer {
+        if answer.is_ok() {
+            self.counters.count(Count::Hit);
+        }
+        answer
+    }
+
     /// What the store's answer comes to.
     fn answered(&self, answer: Answer) -> Answer {
         self.counters.count(Count::Lookup);

@@ -11,9 +11,11 @@ use crate::tally::Tally;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Vitals {
+    /// Credentials that were remembered, and good: hits of the cache.
+    pub hits: u64,
     /// Credentials that were not remembered, so that the store was asked, or somebody who asks it already.
     pub lookups: u64,
-    /// Those of them that were good. Requests with a good credential less these are hits of the cache.
+    /// Those of them that were good.
     pub lookups_found: u64,
     /// Attempts to sign in and the like that came too soon after others.
     pub attempts_limited: u64,
@@ -35,6 +37,7 @@ pub struct Vitals {
 /// What is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Count {
+    Hit,
     Lookup,
     LookupFound,
     AttemptLimited,
@@ -43,7 +46,7 @@ pub(super) enum Count {
     LimitsUnknown,
 }
 
-const COUNTS: usize = 6;
+const COUNTS: usize = 7;
 
 /// The counters of one [`Auth`].
 pub(super) struct Counters {
@@ -93,7 +96,7 @@ impl Auth {
     ///     auth.authenticate(&headers).await?;
     /// }
     /// let vitals = auth.vitals();
-    /// assert_eq!((vitals.lookups, vitals.lookups_found), (1, 1));
+    /// assert_eq!((vitals.lookups, vitals.lookups_found, vitals.hits), (1, 1, 2));
     /// assert!(!vitals.store_failing);
     /// # Ok(())
     /// # }
@@ -102,6 +105,7 @@ impl Auth {
         let count = |what: Count| self.0.counters.counts.sum(what as usize);
         let (followed, epoch) = self.0.sync.seen(self.now());
         Vitals {
+            hits: count(Count::Hit),
             lookups: count(Count::Lookup),
             lookups_found: count(Count::LookupFound),
             attempts_limited: count(Count::AttemptLimited),
