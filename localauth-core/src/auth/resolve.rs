@@ -143,7 +143,7 @@ impl Auth {
         let now = self.now();
         if credentials.len() == 1 {
             return match self.0.check(first, address, now) {
-                Checked::Done(answer) => Authentication::Ready(self.0.remembered(answer)),
+                Checked::Done(answer) => Authentication::Ready(self.0.counted(answer)),
                 Checked::Ask(load) => {
                     let inner = Arc::clone(&self.0);
                     Authentication::Pending(Lookup(Box::pin(async move { inner.answered(load.await) })))
@@ -156,7 +156,7 @@ impl Auth {
             let mut answers = Vec::with_capacity(checked.len());
             for one in checked {
                 answers.push(match one {
-                    Checked::Done(answer) => inner.remembered(answer),
+                    Checked::Done(answer) => inner.counted(answer),
                     Checked::Ask(load) => inner.answered(load.await),
                 });
             }
@@ -186,7 +186,7 @@ fn agree(answers: Vec<Answer>) -> Answer {
 
 impl Inner {
     /// What is known without the store.
-    fn remembered(&self, answer: Answer) -> Answer {
+    fn counted(&self, answer: Answer) -> Answer {
         if answer.is_ok() {
             self.counters.count(Count::Hit);
         }
