@@ -2,7 +2,7 @@
 //! this too belongs to the users.
 
 use async_trait::async_trait;
-use localauth_core::{Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError};
+use localauth_core::{Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError, StoredDigest};
 
 use crate::store::FileStore;
 
@@ -24,10 +24,16 @@ impl SharedKeyStore for FileStore {
         .await
     }
 
-    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
-        let key = key.clone();
+    async fn insert_shared_key(
+        &self,
+        key: &SharedKey,
+        older: &[StoredDigest],
+        most: usize,
+    ) -> Result<InsertSharedKey, StoreError> {
+        let (key, older) = (key.clone(), older.to_vec());
         self.change(move |tables| {
-            if tables.shared_keys.iter().any(|known| known.digest == key.digest) {
+            let is_same = |known: &SharedKey| known.digest == key.digest || older.contains(&known.digest);
+            if tables.shared_keys.iter().any(is_same) {
                 return Ok(InsertSharedKey::Present);
             }
             if tables.shared_keys.len() >= most {

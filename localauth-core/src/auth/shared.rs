@@ -186,6 +186,11 @@ impl Inner {
         })
     }
 
+    /// The digests of a shared key under earlier secrets of the server: it may be there under one of them.
+    fn older_digests(&self, text: &str) -> Vec<StoredDigest> {
+        self.ring.all_digests(text.as_bytes()).into_iter().skip(1).collect()
+    }
+
     /// Learns the shared keys of the run time from the store.
     pub(super) async fn load_shared_keys(&self) -> Result<(), StoreError> {
         loop {
@@ -254,6 +259,7 @@ impl Auth {
         let now = self.now();
         let present = inner.stores.shared_keys.shared_keys().await?;
         let mut wanted: Vec<SharedKey> = Vec::new();
+        let mut older = Vec::new();
         for text in keys {
             let text = text.trim();
             // Of several that look alike, each mention keeps another one.
@@ -265,12 +271,17 @@ impl Auth {
                 Some(key) => key.clone(),
                 // Whoever removed it meanwhile must not find its id, which everybody was shown, made into a key.
                 None if is_id(text) => return Err(SharedKeysError::NotFound),
-                None => inner.new_shared_key(text, now)?,
+                None => {
+                    older.extend(inner.older_digests(text));
+                    inner.new_shared_key(text, now)?
+                }
             };
             if !wanted.iter().any(|other| other.digest == key.digest) {
                 wanted.push(key);
             }
         }
+        // One that was given as text is not kept a second time under a digest of an earlier secret.
+        wanted.retain(|key| !older.contains(&key.digest));
         let epoch = inner.stores.shared_keys.replace_shared_keys(&wanted).await?;
         self.shared_keys_changed(caller, epoch, &format!("{} set at run time", wanted.len()))
             .await
@@ -322,7 +333,9 @@ impl Auth {
         if inner.shared.configured.iter().any(|(digest, _)| *digest == key.digest) {
             return Err(SharedKeysError::Present);
         }
-        let epoch = match inner.stores.shared_keys.insert_shared_key(&key, MOST).await? {
+        let older = inner.older_digests(&text);
+        let inserted = inner.stores.shared_keys.insert_shared_key(&key, &older, MOST).await?;
+        let epoch = match inserted {
             InsertSharedKey::Inserted(epoch) => epoch,
             InsertSharedKey::Present => return Err(SharedKeysError::Present),
             InsertSharedKey::TooMany => return Err(SharedKeysError::TooMany),

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::error::StoreError;
 use crate::id::{Epoch, SharedKeyId, UserId};
+use crate::secret::StoredDigest;
 use crate::shared_key::SharedKey;
 use crate::store::{InsertSharedKey, SharedKeyStore};
 
@@ -21,9 +22,15 @@ impl SharedKeyStore for MemoryStore {
         Ok(tables.change_other(UserId::SHARED))
     }
 
-    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
+    async fn insert_shared_key(
+        &self,
+        key: &SharedKey,
+        older: &[StoredDigest],
+        most: usize,
+    ) -> Result<InsertSharedKey, StoreError> {
         let mut tables = self.open()?;
-        if tables.shared_keys.iter().any(|known| known.digest == key.digest) {
+        let is_same = |known: &SharedKey| known.digest == key.digest || older.contains(&known.digest);
+        if tables.shared_keys.iter().any(is_same) {
             return Ok(InsertSharedKey::Present);
         }
         if tables.shared_keys.len() >= most {
