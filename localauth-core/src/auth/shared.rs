@@ -284,7 +284,8 @@ impl Auth {
         wanted.retain(|key| !older.contains(&key.digest));
         let epoch = inner.stores.shared_keys.replace_shared_keys(&wanted).await?;
         self.shared_keys_changed(caller, epoch, &format!("{} set at run time", wanted.len()))
-            .await
+            .await;
+        Ok(())
     }
 
     /// Adds a shared key beside those of the run time: `text`, or without one a fresh one. Good for the next request.
@@ -341,7 +342,7 @@ impl Auth {
             InsertSharedKey::TooMany => return Err(SharedKeysError::TooMany),
         };
         self.shared_keys_changed(caller, epoch, &format!("with {}", key.masked))
-            .await?;
+            .await;
         Ok(text)
     }
 
@@ -354,14 +355,19 @@ impl Auth {
         may_share(caller)?;
         let epoch = self.0.stores.shared_keys.delete_shared_key(id).await?;
         let epoch = epoch.ok_or(SharedKeysError::NotFound)?;
-        self.shared_keys_changed(caller, epoch, &format!("without {id}")).await
+        self.shared_keys_changed(caller, epoch, &format!("without {id}")).await;
+        Ok(())
     }
 
-    async fn shared_keys_changed(&self, caller: &Caller, epoch: Epoch, detail: &str) -> Result<(), SharedKeysError> {
+    /// What follows a change that is stored. It stands, whatever happens here: until the store answers again, what is
+    /// known from before it is not believed.
+    async fn shared_keys_changed(&self, caller: &Caller, epoch: Epoch, detail: &str) {
         self.0.changed(UserId::SHARED, epoch);
         self.audit_done(caller, AuditAction::SharedKeysChange, "shared-keys", detail)
             .await;
-        Ok(self.0.load_shared_keys().await?)
+        if let Err(error) = self.0.load_shared_keys().await {
+            tracing::warn!("the shared keys are changed, and could not be read again yet: {error}");
+        }
     }
 }
 
