@@ -39,7 +39,7 @@ impl SharedKeyStore for Leaving {
     ) -> Result<InsertSharedKey, StoreError> {
         self.after(self.0.insert_shared_key(key, older, most).await)
     }
-    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<(SharedKey, Epoch)>, StoreError> {
         self.after(self.0.delete_shared_key(id).await)
     }
 }

@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use localauth_core::{
-    Auth, Caller, Denial, KeyScope, NewKey, Password, Period, RENEW_AFTER, ServerSecret, SharedKeysError, SignInError,
-    StoreErrorKind, UsageEvent, UsageFilter, UsageSource, UserId,
+    AuditAction, AuditQuery, Auth, Caller, Denial, KeyScope, NewKey, Password, Period, RENEW_AFTER, ServerSecret,
+    SharedKeysError, SignInError, StoreErrorKind, UsageEvent, UsageFilter, UsageSource, UserId,
 };
 use support::{World, bearer, builder, nobody, operator};
 
@@ -410,9 +410,46 @@ async fn a_removed_key_is_dead_also_when_the_secret_was_rotated_before() {
     rotated.authenticate(&bearer(RUNTIME)).await.unwrap();
     let listed = rotated.shared_keys().await.unwrap();
     assert_eq!(listed.len(), 1);
-    rotated.remove_shared_key(&by, listed[0].id.parse().unwrap()).await.unwrap();
+    rotated
+        .remove_shared_key(&by, listed[0].id.parse().unwrap())
+        .await
+        .unwrap();
     assert_eq!(
         rotated.authenticate(&bearer(RUNTIME)).await.unwrap_err(),
         Denial::InvalidApiKey
+    );
+}
+
+#[tokio::test]
+async fn the_audit_log_says_which_key_came_and_which_went() {
+    let world = World::new().await;
+    let auth = &world.auth;
+    auth.add_shared_key(&operator(), Some(RUNTIME)).await.unwrap();
+    let key = auth.shared_keys().await.unwrap().remove(0);
+    auth.remove_shared_key(&operator(), key.id.parse().unwrap())
+        .await
+        .unwrap();
+    set(auth, &[RUNTIME]).await;
+    let other = auth.shared_keys().await.unwrap().remove(0);
+    set(auth, &[]).await;
+    let query = AuditQuery {
+        action: Some(AuditAction::SharedKeysChange),
+        ..AuditQuery::default()
+    };
+    let lines = auth.audit_events(&query).await.unwrap();
+    let mut details: Vec<String> = lines.into_iter().map(|line| line.detail).collect();
+    details.reverse();
+    let (key, other) = (
+        format!("{} ({})", key.masked, key.id),
+        format!("{} ({})", other.masked, other.id),
+    );
+    assert_eq!(
+        details,
+        [
+            format!("with {key}"),
+            format!("without {key}"),
+            format!("1 set at run time, with {other}"),
+            format!("0 set at run time, without {other}"),
+        ]
     );
 }

@@ -46,14 +46,14 @@ impl SharedKeyStore for FileStore {
         .await
     }
 
-    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<(SharedKey, Epoch)>, StoreError> {
         self.change(move |tables| {
             let Some(at) = tables.shared_keys.iter().position(|key| key.id == id) else {
                 return Ok(None);
             };
-            tables.shared_keys.remove(at);
+            let gone = tables.shared_keys.remove(at);
             tables.shared_epoch = tables.next_epoch();
-            Ok(Some(tables.shared_epoch))
+            Ok(Some((gone, tables.shared_epoch)))
         })
         .await
     }

@@ -283,8 +283,13 @@ impl Auth {
         // One that was given as text is not kept a second time under a digest of an earlier secret.
         wanted.retain(|key| !older.contains(&key.digest));
         let epoch = inner.stores.shared_keys.replace_shared_keys(&wanted).await?;
-        self.shared_keys_changed(caller, epoch, &format!("{} set at run time", wanted.len()))
-            .await;
+        let mut detail = format!("{} set at run time", wanted.len());
+        for (word, these, others) in [("with", &wanted, &present), ("without", &present, &wanted)] {
+            for key in these.iter().filter(|key| others.iter().all(|other| other.id != key.id)) {
+                detail.push_str(&format!(", {word} {}", named(key)));
+            }
+        }
+        self.shared_keys_changed(caller, epoch, &detail).await;
         Ok(())
     }
 
@@ -341,7 +346,7 @@ impl Auth {
             InsertSharedKey::Present => return Err(SharedKeysError::Present),
             InsertSharedKey::TooMany => return Err(SharedKeysError::TooMany),
         };
-        self.shared_keys_changed(caller, epoch, &format!("with {}", key.masked))
+        self.shared_keys_changed(caller, epoch, &format!("with {}", named(&key)))
             .await;
         Ok(text)
     }
@@ -353,9 +358,10 @@ impl Auth {
     /// [`SharedKeysError`] when there is no such key, the caller may not, or the store could not answer.
     pub async fn remove_shared_key(&self, caller: &Caller, id: SharedKeyId) -> Result<(), SharedKeysError> {
         may_share(caller)?;
-        let epoch = self.0.stores.shared_keys.delete_shared_key(id).await?;
-        let epoch = epoch.ok_or(SharedKeysError::NotFound)?;
-        self.shared_keys_changed(caller, epoch, &format!("without {id}")).await;
+        let gone = self.0.stores.shared_keys.delete_shared_key(id).await?;
+        let (key, epoch) = gone.ok_or(SharedKeysError::NotFound)?;
+        self.shared_keys_changed(caller, epoch, &format!("without {}", named(&key)))
+            .await;
         Ok(())
     }
 
@@ -378,6 +384,11 @@ fn may_share(caller: &Caller) -> Result<(), Denial> {
         Some(identity) => identity.require_unbound_minting(),
         None => Ok(()),
     }
+}
+
+/// How the audit log tells keys apart: several may look alike.
+fn named(key: &SharedKey) -> String {
+    format!("{} ({})", key.masked, key.id)
 }
 
 /// Whether it is the id of a shared key, present or not, rather than a key somebody thought of.

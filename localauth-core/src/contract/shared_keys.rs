@@ -143,18 +143,22 @@ where
     };
     // What is there already is that, also where there is no room.
     for key in [&shared_key(1), &again] {
-        assert_eq!(store.insert_shared_key(key, &[], 2).await.unwrap(), InsertSharedKey::Present);
+        assert_eq!(
+            store.insert_shared_key(key, &[], 2).await.unwrap(),
+            InsertSharedKey::Present
+        );
     }
     let one_more = store.insert_shared_key(&shared_key(3), &[], 2).await.unwrap();
     assert_eq!(one_more, InsertSharedKey::TooMany);
     assert_eq!(store.delete_shared_key(shared_key_id(3)).await.unwrap(), None);
     assert_eq!(all(&*store).await, [1, 2].map(shared_key));
     assert_eq!(changes(&*store).await, [(UserId::SHARED, last)]);
-    let epoch = store
+    let (gone, epoch) = store
         .delete_shared_key(shared_key_id(1))
         .await
         .unwrap()
         .expect("it is there");
+    assert_eq!(gone, shared_key(1), "it is told what went");
     assert!(epoch > last, "{epoch:?} is not after {last:?}");
     assert_eq!(all(&*store).await, [shared_key(2)]);
     assert_eq!(changes(&*store).await, [(UserId::SHARED, epoch)]);

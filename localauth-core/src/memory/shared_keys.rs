@@ -41,11 +41,12 @@ impl SharedKeyStore for MemoryStore {
         Ok(InsertSharedKey::Inserted(tables.change_other(UserId::SHARED)))
     }
 
-    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<(SharedKey, Epoch)>, StoreError> {
         let mut tables = self.open()?;
-        let before = tables.shared_keys.len();
-        tables.shared_keys.retain(|key| key.id != id);
-        let is_gone = tables.shared_keys.len() < before;
-        Ok(is_gone.then(|| tables.change_other(UserId::SHARED)))
+        let Some(at) = tables.shared_keys.iter().position(|key| key.id == id) else {
+            return Ok(None);
+        };
+        let gone = tables.shared_keys.remove(at);
+        Ok(Some((gone, tables.change_other(UserId::SHARED))))
     }
 }

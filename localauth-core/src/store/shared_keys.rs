@@ -51,11 +51,11 @@ pub trait SharedKeyStore: Send + Sync {
         most: usize,
     ) -> Result<InsertSharedKey, StoreError>;
 
-    /// Takes one away, and moves the epoch of [`UserId::SHARED`](crate::UserId::SHARED): the new one, or `None` when there
-    /// is no such key and nothing was written.
+    /// Takes one away, and moves the epoch of [`UserId::SHARED`](crate::UserId::SHARED): what went and the new epoch, or
+    /// `None` when there is no such key and nothing was written.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store could not answer.
-    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError>;
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<(SharedKey, Epoch)>, StoreError>;
 }
