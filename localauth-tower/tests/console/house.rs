@@ -4,6 +4,7 @@ mod audit;
 mod health;
 mod invites;
 mod shared_keys;
+mod stale;
 mod tiers;
 mod why;
 

@@ -5,6 +5,7 @@ use axum::response::Response;
 use localauth_core::{Limit, LimitRule, LimitStatus, OnOutage, Timestamp};
 use serde_json::Value;
 
+use super::revision;
 use crate::api::rules::Rule;
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -209,6 +210,8 @@ pub(crate) struct LimitPage<'a> {
     frame: Frame,
     place: Place<'a>,
     typed: Typed,
+    /// Names the rule that is shown, where there is one already.
+    revision: String,
     models: &'a [String],
     /// Each window, and what it is called.
     windows: Vec<(String, String)>,
@@ -239,12 +242,19 @@ impl<'a> LimitPage<'a> {
             frame,
             place,
             typed,
+            revision: String::new(),
             models: &console.models,
         }
     }
 
-    /// The page for a limit as it is; without one, for a new one.
-    pub(crate) fn show(console: &Console, visit: &Visit, place: Place<'_>, rule: Option<&LimitRule>) -> Response {
+    /// The page for a limit as it is, with what went wrong if something did; without one, for a new one.
+    pub(crate) fn show(
+        console: &Console,
+        visit: &Visit,
+        place: Place<'_>,
+        rule: Option<&LimitRule>,
+        trouble: Option<&Trouble>,
+    ) -> Response {
         let typed = rule.map_or_else(
             || Typed {
                 window: "1d".to_owned(),
@@ -252,7 +262,15 @@ impl<'a> LimitPage<'a> {
             },
             Typed::from,
         );
-        page(&LimitPage::new(console, visit, place, typed))
+        let mut shown = LimitPage::new(console, visit, place, typed);
+        shown.revision = rule.map(revision::of).unwrap_or_default();
+        match trouble {
+            Some(trouble) => {
+                shown.frame = shown.frame.told(trouble);
+                page_with(trouble.status(), &shown)
+            }
+            None => page(&shown),
+        }
     }
 
     /// The page once more, with what was typed and what is wrong.
@@ -264,6 +282,7 @@ impl<'a> LimitPage<'a> {
         trouble: &Trouble,
     ) -> Response {
         let mut page = LimitPage::new(console, visit, place, fields.into());
+        revision::sent(fields).clone_into(&mut page.revision);
         page.frame = page.frame.told(trouble);
         page_with(trouble.status(), &page)
     }

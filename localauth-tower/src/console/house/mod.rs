@@ -8,6 +8,7 @@ mod health;
 mod invites;
 pub(crate) mod limits;
 mod prices;
+pub(crate) mod revision;
 pub(crate) mod rules;
 mod shared_keys;
 mod tier;

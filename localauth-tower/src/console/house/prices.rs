@@ -3,9 +3,10 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use localauth_core::Price;
+use localauth_core::{LimitError, Price};
 
 use super::limits::{money, plain_money};
+use super::revision::{self, is_outdated};
 use super::tiers::HERE;
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -22,6 +23,8 @@ struct PricePage<'a> {
     model: String,
     /// Whether there is a price of this model: then it can be taken away.
     is_there: bool,
+    /// Names the price that is shown.
+    revision: String,
     prompt: String,
     cached_prompt: String,
     completion: String,
@@ -36,6 +39,7 @@ impl<'a> PricePage<'a> {
             frame: visit.frame(console, "house-price-title"),
             model,
             is_there: price.is_some(),
+            revision: price.map(revision::of).unwrap_or_default(),
             prompt: text(price.map(|price| price.prompt)),
             cached_prompt: text(price.and_then(|price| price.cached_prompt)),
             completion: text(price.map(|price| price.completion)),
@@ -64,9 +68,14 @@ fn price(fields: &Fields) -> Result<Price, Trouble> {
 
 pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {
     let model = fields.text("model");
+    let is_there = fields.has("there");
     let saved = async {
         let price = price(&fields)?;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
+            if is_there {
+                let present = house.prices.get(model).ok_or(LimitError::Outdated)?;
+                revision::check(revision::sent(&fields), present)?;
+            }
             house.prices.insert(model.to_owned(), price);
             Ok(())
         });
@@ -74,11 +83,18 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: F
     };
     match saved.await {
         Ok(()) => Ok(done(HERE, "done-price-saved")),
+        Err(trouble) if is_outdated(&trouble) => {
+            let (house, _) = console.auth.house_rules().await?;
+            let mut again = PricePage::new(&console, &visit, model.to_owned(), house.prices.get(model));
+            again.frame = again.frame.told(&trouble);
+            Ok(page_with(trouble.status(), &again))
+        }
         Err(trouble) => {
             let text = |name: &str| fields.text(name).to_owned();
             let new = PricePage::new(&console, &visit, model.to_owned(), None);
             let again = PricePage {
-                is_there: fields.has("there"),
+                is_there,
+                revision: revision::sent(&fields).to_owned(),
                 prompt: text("prompt"),
                 cached_prompt: text("cached_prompt"),
                 completion: text("completion"),

@@ -2,6 +2,7 @@
 
 use localauth_core::{Auth, Limit, LimitError, LimitId, LimitRule};
 
+use super::revision;
 use crate::console::trouble::Trouble;
 
 /// The limit that an address names; `new` is one to be made.
@@ -21,10 +22,11 @@ pub(crate) fn known(limits: &[Limit], id: Option<LimitId>) -> Result<Option<&Lim
     found.map(Some).ok_or_else(|| Trouble::missing("error-no-such-limit"))
 }
 
-/// Gives the limit with this id another rule, or adds one.
+/// Gives the limit with this id another rule, if it still has the one of the revision `shown`; or adds one.
 pub(super) fn put(
     limits: &mut Vec<Limit>,
     id: Option<LimitId>,
+    shown: &str,
     rule: &LimitRule,
     auth: &Auth,
 ) -> Result<(), LimitError> {
@@ -33,7 +35,9 @@ pub(super) fn put(
         return Ok(());
     };
     let limit = limits.iter_mut().find(|limit| limit.id == id);
-    limit.ok_or(LimitError::NoSuchLimit)?.rule.clone_from(rule);
+    let limit = limit.ok_or(LimitError::NoSuchLimit)?;
+    revision::check(shown, &limit.rule)?;
+    limit.rule.clone_from(rule);
     Ok(())
 }
 

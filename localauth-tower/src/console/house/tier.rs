@@ -9,6 +9,7 @@ use localauth_core::{LimitError, LimitId, Tier, TierName};
 
 use super::access::{self, Group, Models};
 use super::limits::{LimitPage, LimitRow, Place, rule};
+use super::revision::{self, is_outdated};
 use super::rules::{known, limit_id, put, take};
 use super::tiers::{HERE, named};
 use crate::console::Console;
@@ -24,6 +25,8 @@ struct OneTier {
     frame: Frame,
     name: String,
     is_default: bool,
+    /// Names what the form was filled in from.
+    revision: String,
     weight: String,
     groups: Vec<Group>,
     models: Models,
@@ -39,6 +42,7 @@ impl OneTier {
             limits_at: format!("{HERE}/{name}/limits"),
             name: name.to_string(),
             is_default,
+            revision: revision_of(tier, is_default),
             weight: tier.weight().to_string(),
             groups: access::groups(&console.auth, &tier.features, |_, on| access::by_default(&frame, on)),
             models: Models::of(&console.models, tier.models.as_ref()),
@@ -46,6 +50,11 @@ impl OneTier {
             frame,
         }
     }
+}
+
+/// Names what the form replaces.
+fn revision_of(tier: &Tier, is_default: bool) -> String {
+    revision::of(&(&tier.features, &tier.models, tier.weight, is_default))
 }
 
 /// The tier, and whether it is the default one.
@@ -108,13 +117,18 @@ pub(super) async fn save(
         tier.weight = wish.weight;
         is_default = wish.is_default;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
+            let was_default = house.default_tier.as_ref() == Some(&name);
             let tier = house.tiers.get_mut(&name).ok_or(LimitError::NoSuchTier)?;
+            // Asked here, so that it holds for what is replaced, also where this is tried anew.
+            if revision_of(tier, was_default) != revision::sent(&fields) {
+                return Err(LimitError::Outdated);
+            }
             tier.features.clone_from(&wish.features);
             tier.models.clone_from(&wish.models);
             tier.weight = wish.weight;
             if wish.is_default {
                 house.default_tier = Some(name.clone());
-            } else if house.default_tier.as_ref() == Some(&name) {
+            } else if was_default {
                 house.default_tier = None;
             }
             Ok(())
@@ -123,10 +137,17 @@ pub(super) async fn save(
     };
     match saved.await {
         Ok(()) => Ok(done(&format!("{HERE}/{name}"), "done-tier-saved")),
+        Err(trouble) if is_outdated(&trouble) => {
+            let (tier, is_default) = find(&console, &name).await?;
+            let mut again = OneTier::new(&console, &visit, &name, &tier, is_default);
+            again.frame = again.frame.told(&trouble);
+            Ok(page_with(trouble.status(), &again))
+        }
         Err(trouble) => {
             let mut again = OneTier::new(&console, &visit, &name, &tier, is_default);
             again.frame = again.frame.told(&trouble);
             fields.text("weight").clone_into(&mut again.weight);
+            revision::sent(&fields).clone_into(&mut again.revision);
             Ok(page_with(trouble.status(), &again))
         }
     }
@@ -137,18 +158,22 @@ pub(super) async fn limit(
     visit: Visit,
     Path((name, limit)): Path<(String, String)>,
 ) -> Result<Response, Trouble> {
-    let name = named(&name)?;
-    let id = limit_id(&limit)?;
-    let (tier, _) = find(&console, &name).await?;
-    let present = known(&tier.limits, id)?;
-    let address = Address::of(&visit, &console, &name, &limit);
-    let place = address.place(id);
-    Ok(LimitPage::show(
-        &console,
-        &visit,
-        place,
-        present.map(|limit| &limit.rule),
-    ))
+    present(&console, &visit, &named(&name)?, &limit, None).await
+}
+
+/// A limit of the tier as it is, with what went wrong if something did.
+async fn present(
+    console: &Console,
+    visit: &Visit,
+    name: &TierName,
+    limit: &str,
+    trouble: Option<&Trouble>,
+) -> Result<Response, Trouble> {
+    let id = limit_id(limit)?;
+    let (tier, _) = find(console, name).await?;
+    let rule = known(&tier.limits, id)?.map(|limit| &limit.rule);
+    let address = Address::of(visit, console, name, limit);
+    Ok(LimitPage::show(console, visit, address.place(id), rule, trouble))
 }
 
 pub(super) async fn save_limit(
@@ -164,12 +189,13 @@ pub(super) async fn save_limit(
         let rule = rule(&fields, None)?;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
             let tier = house.tiers.get_mut(&name).ok_or(LimitError::NoSuchTier)?;
-            put(&mut tier.limits, id, &rule, &console.auth)
+            put(&mut tier.limits, id, revision::sent(&fields), &rule, &console.auth)
         });
         Ok::<_, Trouble>(change.await?)
     };
     match saved.await {
         Ok(()) => Ok(done(&address.back, "done-limit-saved")),
+        Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &name, &limit, Some(&trouble)).await,
         Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
     }
 }

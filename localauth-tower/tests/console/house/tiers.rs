@@ -3,7 +3,7 @@
 use localauth_core::{Caller, HouseRules, NewKey, Price, Role, TierName};
 
 use crate::support::{MARKUP, NOBODY, World};
-use crate::users::admin;
+use crate::users::{admin, fill_in};
 
 async fn house(world: &World) -> HouseRules {
     world.auth.house_rules().await.unwrap().0
@@ -54,8 +54,7 @@ async fn a_tier_is_made_and_changed() {
         ("feature-agents", "on"),
         ("feature-chat", ""),
     ];
-    browser
-        .post("/admin/tiers/pro", &fields)
+    fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &fields)
         .await
         .leads_to("/admin/tiers/pro?done=tier-saved");
     let now = house(&world).await;
@@ -78,8 +77,7 @@ async fn a_tier_is_made_and_changed() {
         [("weight", "1"), ("models", "")],
         [("feature-nothing", "on"), ("models", "all")],
     ] {
-        browser
-            .post("/admin/tiers/pro", &wrong)
+        fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &wrong)
             .await
             .expect(400)
             .says("role=\"alert\"");
@@ -93,7 +91,9 @@ async fn a_tier_goes_when_nobody_and_nothing_is_in_it() {
     let (_, mut browser) = admin(&world).await;
     browser.post("/admin/tiers", &[("name", "pro")]).await;
     let default = [("default", "on"), ("models", "all")];
-    browser.post("/admin/tiers/pro", &default).await.expect(303);
+    fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &default)
+        .await
+        .expect(303);
     // The default one stays, and so does one that somebody is in.
     browser
         .get("/admin/tiers/pro/delete")
@@ -105,9 +105,8 @@ async fn a_tier_goes_when_nobody_and_nothing_is_in_it() {
         .await
         .expect(409)
         .says("New users come into this tier");
-    browser
-        .post("/admin/tiers/pro", &[("models", "all"), ("weight", "1")])
-        .await;
+    let none = [("models", "all"), ("weight", "1")];
+    fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &none).await;
     assert_eq!(house(&world).await.default_tier, None);
     let ada = world.user("ada", Role::User).await;
     world
@@ -201,8 +200,7 @@ async fn limits_of_tiers_and_of_everyone_go_on_counting_when_they_change() {
         let path = format!("{at}/{}", before[0].id);
         browser.get(&path).await.expect(200).shows_markup_as_text();
         let changed = [("window", "6h"), ("model", "demo"), ("max_requests", "6")];
-        browser
-            .post(&path, &changed)
+        fill_in(&mut browser, &path, &path, &changed)
             .await
             .leads_to(&format!("{back}?done=limit-saved"));
         let after = limits().await;

@@ -2,7 +2,7 @@
 
 use localauth_core::Role;
 
-use super::{admin, of};
+use super::{admin, fill_in, of, revision};
 use crate::support::{MARKUP, NOBODY, World};
 
 async fn limits(world: &World, user: &localauth_core::User) -> Vec<localauth_core::Limit> {
@@ -45,7 +45,7 @@ async fn a_limit_is_added_changed_and_removed() {
         .does_not_say("name=\"model\"");
     // Of another model it would be another limit: that is not asked for here.
     let changed = [("model", "other"), ("window", "day"), ("max_total_tokens", "5")];
-    browser.post(&path, &changed).await.leads_to(&done);
+    fill_in(&mut browser, &path, &path, &changed).await.leads_to(&done);
     let now = limits(&world, &ada).await;
     assert_eq!(
         (now.len(), now[0].id, now[0].rule.model.as_str()),
@@ -112,4 +112,27 @@ async fn what_is_no_limit_is_shown_again_as_it_was_typed() {
         .await
         .expect(400)
         .shows_markup_as_text();
+}
+
+#[tokio::test]
+async fn a_form_from_before_another_change_undoes_nothing() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    let ada = world.user("ada", Role::User).await;
+    let five = [("window", "1h"), ("max_requests", "5")];
+    browser.post(&of(&ada, "/limits/new"), &five).await.expect(303);
+    let id = limits(&world, &ada).await[0].id;
+    let path = of(&ada, &format!("/limits/{id}"));
+    let seen = browser.get(&path).await.expect(200);
+    let old = revision(&seen, &path);
+    let three = [("window", "1h"), ("max_requests", "3")];
+    fill_in(&mut browser, &path, &path, &three).await.expect(303);
+    for from in ["", old.as_str()] {
+        let stale = [("window", "1h"), ("max_requests", "500"), ("revision", from)];
+        let refused = browser.post(&path, &stale).await.expect(409);
+        refused
+            .says("Somebody else changed this")
+            .says("name=\"max_requests\" type=\"number\" min=\"0\" step=\"1\" value=\"3\"");
+    }
+    assert_eq!(limits(&world, &ada).await[0].rule.max_requests, Some(3));
 }
