@@ -286,7 +286,7 @@ impl Auth {
         let mut detail = format!("{} set at run time", wanted.len());
         for (word, these, others) in [("with", &wanted, &present), ("without", &present, &wanted)] {
             for key in these.iter().filter(|key| others.iter().all(|other| other.id != key.id)) {
-                detail.push_str(&format!(", {word} {}", named(key)));
+                detail.extend([", ", word, " ", &named(key)]);
             }
         }
         self.shared_keys_changed(caller, epoch, &detail).await;
@@ -365,14 +365,15 @@ impl Auth {
         Ok(())
     }
 
-    /// What follows a change that is stored. It stands, whatever happens here: until the store answers again, what is
-    /// known from before it is not believed.
+    /// What follows a change that is stored. It stands, whatever happens here.
     async fn shared_keys_changed(&self, caller: &Caller, epoch: Epoch, detail: &str) {
         self.0.changed(UserId::SHARED, epoch);
         self.audit_done(caller, AuditAction::SharedKeysChange, "shared-keys", detail)
             .await;
         if let Err(error) = self.0.load_shared_keys().await {
             tracing::warn!("the shared keys are changed, and could not be read again yet: {error}");
+            // Those of the run time are unknown now: whoever comes with one asks for them.
+            self.0.shared.set(None, &self.0.features, &self.0.watch_shared());
         }
     }
 }
