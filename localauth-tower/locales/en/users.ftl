@@ -134,6 +134,7 @@ done-user-key-revoked = The key is revoked.
 done-user-deleted = The user is deleted.
 error-user-status = Choose one of the statuses that are offered.
 error-user-role = Choose one of the roles that are offered.
+error-features-unsaid = The form said nothing about any feature. Load the page again and choose what holds for each.
 error-not-pending = This user does not wait for approval any more. Look at their status below.
 error-several-users = Several users match. Write the whole address.
 error-admin-cursor = This page of the list is not there. Begin at the first one.
