@@ -19,6 +19,9 @@ use crate::console::page::{done, page, page_with};
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 
+/// What is ticked where all are allowed.
+static NO_MODELS: BTreeSet<String> = BTreeSet::new();
+
 #[derive(Template)]
 #[template(path = "house/tier.html")]
 struct OneTier {
@@ -45,7 +48,7 @@ impl OneTier {
             revision: revision_of(tier, is_default),
             weight: tier.weight().to_string(),
             groups: access::groups(&console.auth, &tier.features, |_, on| access::by_default(&frame, on)),
-            models: Models::of(&console.models, tier.models.as_ref()),
+            models: Models::of(&console.models, tier.models.is_none(), tier.models.as_ref().unwrap_or(&NO_MODELS)),
             limits: tier.limits.iter().map(|limit| LimitRow::of(&frame, limit)).collect(),
             frame,
         }

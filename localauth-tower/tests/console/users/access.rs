@@ -154,3 +154,33 @@ async fn a_page_from_before_another_change_opens_nothing_again() {
     let now = world.auth.find_user(ada.id).await.unwrap().unwrap();
     assert_eq!((now.permissions, now.models), (off, list));
 }
+
+#[tokio::test]
+async fn a_list_that_does_not_count_is_still_there_when_it_counts_again() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    let ada = world.user("ada", Role::User).await;
+    let list = |enabled| ModelAllowList {
+        enabled,
+        models: ["demo".to_owned(), "own-model".to_owned()].into(),
+    };
+    let by = Caller::operator();
+    world.auth.set_models(&by, ada.id, list(false)).await.unwrap();
+    let page = browser.get(&of(&ada, "")).await.expect(200);
+    let page = page
+        .says("value=\"all\" checked")
+        .says("value=\"own-model\" checked")
+        .says("value=\"demo\" checked");
+    // As a browser sends it once "only these" is chosen: with the boxes that are ticked.
+    let ticked = page.text.split("name=\"model\" value=\"").skip(1);
+    let ticked: Vec<&str> = ticked
+        .filter(|rest| rest.split('>').next().unwrap().ends_with("checked"))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    let mut fields = vec![("models", "some")];
+    fields.extend(ticked.into_iter().map(|name| ("model", name)));
+    let saved = fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/models"), &fields).await;
+    saved.expect(303);
+    let now = world.auth.find_user(ada.id).await.unwrap().unwrap();
+    assert_eq!(now.models, list(true));
+}
