@@ -144,6 +144,7 @@ house-window-month = Kalendermonat (UTC)
 done-limit-saved = Die Grenze ist gespeichert und gilt ab der nächsten Anfrage.
 done-limit-removed = Die Grenze ist entfernt.
 error-limit = Eine Grenze braucht einen Zeitraum und mindestens einen Höchstwert; der Name eines Modells hat höchstens 256 Zeichen.
+error-limit-there = Für dieses Modell gibt es in diesem Zeitraum schon eine Grenze. Gehen Sie zurück zur Liste der Grenzen, und wählen Sie dort „Ändern“.
 error-money = Schreiben Sie einen Betrag wie 1.50, mit höchstens sechs Stellen nach dem Punkt.
 
 house-prices = Preise
@@ -162,6 +163,7 @@ house-price-remove = Das Modell hat dann den Preis aller anderen Modelle, falls 
 house-price-remove-button = Preis entfernen
 done-price-saved = Der Preis ist gespeichert.
 done-price-removed = Der Preis ist entfernt.
+error-price-there = Dieses Modell hat schon einen Preis. Gehen Sie zurück zur Liste der Preise, und wählen Sie dort „Ändern“.
 error-no-such-price = Diesen Preis gibt es nicht (mehr).
 
 house-shared-title = Gemeinsame Schlüssel

@@ -135,6 +135,7 @@ done-user-deleted = Der Benutzer ist gelöscht.
 error-user-status = Wählen Sie einen der angebotenen Status.
 error-user-role = Wählen Sie eine der angebotenen Rollen.
 error-features-unsaid = Das Formular sagt zu keiner Funktion etwas. Laden Sie die Seite neu, und wählen Sie, was für jede gelten soll.
+error-user-limit-there = Dieser Benutzer hat für dieses Modell schon eine Grenze. Gehen Sie zurück zur Seite des Benutzers, und wählen Sie dort „Ändern“.
 error-not-pending = Dieser Benutzer wartet nicht mehr auf Freigabe. Sehen Sie sich unten den Status an.
 error-several-users = Mehrere Benutzer passen dazu. Schreiben Sie die ganze Adresse.
 error-admin-cursor = Diese Seite der Liste gibt es nicht. Beginnen Sie bei der ersten.

@@ -144,6 +144,7 @@ house-window-month = Calendar month (UTC)
 done-limit-saved = The limit is saved, and holds from the next request on.
 done-limit-removed = The limit is removed.
 error-limit = A limit needs a window and at least one maximum, and a model's name has at most 256 characters.
+error-limit-there = There is already a limit for this model over this time. Go back to the list of limits and choose “Change” beside it.
 error-money = Write an amount such as 1.50, with at most six digits after the point.
 
 house-prices = Prices
@@ -162,6 +163,7 @@ house-price-remove = The model then has the price of all other models, if there 
 house-price-remove-button = Remove price
 done-price-saved = The price is saved.
 done-price-removed = The price is removed.
+error-price-there = There is already a price of this model. Go back to the list of prices and choose “Change” beside it.
 error-no-such-price = There is no such price (any more).
 
 house-shared-title = Shared keys

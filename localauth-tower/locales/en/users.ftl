@@ -135,6 +135,7 @@ done-user-deleted = The user is deleted.
 error-user-status = Choose one of the statuses that are offered.
 error-user-role = Choose one of the roles that are offered.
 error-features-unsaid = The form said nothing about any feature. Load the page again and choose what holds for each.
+error-user-limit-there = This user already has a limit for this model. Go back to the user's page and choose “Change” beside it.
 error-not-pending = This user does not wait for approval any more. Look at their status below.
 error-several-users = Several users match. Write the whole address.
 error-admin-cursor = This page of the list is not there. Begin at the first one.

@@ -6,7 +6,7 @@ use localauth_core::LimitId;
 
 use super::limits::{LimitPage, Place, rule};
 use super::revision::{self, is_outdated};
-use super::rules::{known, limit_id, put, take};
+use super::rules::{known, limit_id, not_put, put, take};
 use super::tiers::HERE;
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -69,7 +69,7 @@ pub(super) async fn save(
         let change = console.auth.change_house_rules(&visit.caller, |house| {
             put(&mut house.everyone, id, revision::sent(&fields), &rule, &console.auth)
         });
-        Ok::<_, Trouble>(change.await?)
+        change.await.map_err(not_put)
     };
     match saved.await {
         Ok(()) => Ok(done(HERE, "done-limit-saved")),

@@ -69,19 +69,25 @@ fn price(fields: &Fields) -> Result<Price, Trouble> {
 pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {
     let model = fields.text("model");
     let is_there = fields.has("there");
-    let saved = async {
+    let saved: Result<(), Trouble> = async {
         let price = price(&fields)?;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
             if is_there {
                 let present = house.prices.get(model).ok_or(LimitError::Outdated)?;
                 revision::check(revision::sent(&fields), present)?;
+            } else if house.prices.contains_key(model) {
+                return Err(LimitError::SameId);
             }
             house.prices.insert(model.to_owned(), price);
             Ok(())
         });
-        Ok::<_, Trouble>(change.await?)
-    };
-    match saved.await {
+        change.await.map_err(|error| match error {
+            LimitError::SameId => Trouble::bad("error-price-there"),
+            error => error.into(),
+        })
+    }
+    .await;
+    match saved {
         Ok(()) => Ok(done(HERE, "done-price-saved")),
         Err(trouble) if is_outdated(&trouble) => {
             let (house, _) = console.auth.house_rules().await?;

@@ -31,6 +31,10 @@ pub(super) fn put(
     auth: &Auth,
 ) -> Result<(), LimitError> {
     let Some(id) = id else {
+        // Both would hold, and only the narrower one would ever be seen to.
+        if limits.iter().any(|limit| is_for_the_same(&limit.rule, rule)) {
+            return Err(LimitError::SameId);
+        }
         limits.push(auth.new_limit(rule.clone())?);
         return Ok(());
     };
@@ -39,6 +43,19 @@ pub(super) fn put(
     revision::check(shown, &limit.rule)?;
     limit.rule.clone_from(rule);
     Ok(())
+}
+
+/// Whether two limits of one list are about the same, so that one of them is one too many.
+fn is_for_the_same(one: &LimitRule, other: &LimitRule) -> bool {
+    one.model == other.model && one.window == other.window
+}
+
+/// Why a limit was not put: [`put`] calls a new one that is there already the same.
+pub(super) fn not_put(error: LimitError) -> Trouble {
+    match error {
+        LimitError::SameId => Trouble::bad("error-limit-there"),
+        error => error.into(),
+    }
 }
 
 /// Takes the limit with this id out.

@@ -10,7 +10,7 @@ use localauth_core::{LimitError, LimitId, Tier, TierName};
 use super::access::{self, Group, Models};
 use super::limits::{LimitPage, LimitRow, Place, rule};
 use super::revision::{self, is_outdated};
-use super::rules::{known, limit_id, put, take};
+use super::rules::{known, limit_id, not_put, put, take};
 use super::tiers::{HERE, named};
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -194,7 +194,7 @@ pub(super) async fn save_limit(
             let tier = house.tiers.get_mut(&name).ok_or(LimitError::NoSuchTier)?;
             put(&mut tier.limits, id, revision::sent(&fields), &rule, &console.auth)
         });
-        Ok::<_, Trouble>(change.await?)
+        change.await.map_err(not_put)
     };
     match saved.await {
         Ok(()) => Ok(done(&address.back, "done-limit-saved")),

@@ -80,6 +80,10 @@ pub(super) async fn save(
     let address = Address::of(&console, &visit, &user, &limit);
     let saved = async {
         let rule = rule(&fields, before.map(|rule| rule.model.as_str()))?;
+        // A user has one limit for each model: another one would take its place.
+        if before.is_none() && own.limits.iter().any(|limit| limit.rule.model == rule.model) {
+            return Err(Trouble::bad("error-user-limit-there"));
+        }
         if let Some(before) = before {
             revision::check(revision::sent(&fields), before)?;
         }

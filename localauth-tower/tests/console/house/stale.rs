@@ -98,3 +98,34 @@ async fn neither_do_those_of_limits_and_prices() {
     browser.post(action, &stale).await.expect(409);
     assert!(house(&world).await.prices.is_empty());
 }
+
+#[tokio::test]
+async fn what_is_there_is_neither_replaced_nor_doubled_by_adding_it() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    browser.post("/admin/tiers", &[("name", "pro")]).await;
+    for at in ["/admin/tiers/pro/limits/new", "/admin/limits/new"] {
+        let limit = |most: &'static str| [("window", "1h"), ("model", "demo"), ("max_requests", most)];
+        browser.post(at, &limit("5")).await.expect(303);
+        let before = house(&world).await;
+        let refused = browser.post(at, &limit("500")).await.expect(400);
+        refused
+            .says("already a limit for this model over this time")
+            .says("value=\"500\"");
+        assert_eq!(house(&world).await, before);
+        // Over another time, or for another model, it is another limit.
+        for other in [("window", "1d"), ("model", "llama")] {
+            let mut fields = limit("9").to_vec();
+            fields.retain(|(name, _)| *name != other.0);
+            fields.push(other);
+            browser.post(at, &fields).await.expect(303);
+        }
+    }
+    for model in ["demo", ""] {
+        let price = |amount: &'static str| [("model", model), ("prompt", amount)];
+        browser.post("/admin/prices", &price("1")).await.expect(303);
+        let refused = browser.post("/admin/prices", &price("9")).await.expect(400);
+        refused.says("already a price of this model").says("value=\"9\"");
+        assert_eq!(house(&world).await.prices[model].prompt, 1_000_000);
+    }
+}

@@ -136,3 +136,25 @@ async fn a_form_from_before_another_change_undoes_nothing() {
     }
     assert_eq!(limits(&world, &ada).await[0].rule.max_requests, Some(3));
 }
+
+#[tokio::test]
+async fn adding_a_limit_replaces_none() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    let ada = world.user("ada", Role::User).await;
+    let new = of(&ada, "/limits/new");
+    for model in ["", "demo"] {
+        let limit = |window: &'static str, most: &'static str| {
+            [("window", window), ("model", model), ("max_requests", most)]
+        };
+        browser.post(&new, &limit("1h", "5")).await.expect(303);
+        let before = limits(&world, &ada).await;
+        for window in ["1h", "1d"] {
+            let refused = browser.post(&new, &limit(window, "500")).await.expect(400);
+            refused
+                .says("already has a limit for this model")
+                .says("value=\"500\"");
+        }
+        assert_eq!(limits(&world, &ada).await, before);
+    }
+}
