@@ -12,7 +12,8 @@ async fn house(world: &World) -> HouseRules {
 }
 
 async fn change(world: &World, change: impl Fn(&mut HouseRules)) {
-    let changed = world.auth.change_house_rules(&Caller::operator(), |house| {
+    let by = Caller::operator();
+    let changed = world.auth.change_house_rules(&by, |house| {
         change(house);
         Ok::<_, LimitError>(())
     });
@@ -64,10 +65,9 @@ async fn neither_do_those_of_limits_and_prices() {
     for at in ["/admin/tiers/pro/limits", "/admin/limits"] {
         let five = [("window", "1h"), ("max_requests", "5")];
         browser.post(&format!("{at}/new"), &five).await.expect(303);
-        let id = match house(&world).await.everyone.first() {
-            Some(limit) => limit.id,
-            None => house(&world).await.tiers.values().next().unwrap().limits[0].id,
-        };
+        let now = house(&world).await;
+        let of_tier = &now.tiers.values().next().unwrap().limits;
+        let id = now.everyone.first().unwrap_or(&of_tier[0]).id;
         let path = format!("{at}/{id}");
         let old = revision(&browser.get(&path).await, &path);
         fill_in(&mut browser, &path, &path, &[("window", "1h"), ("max_requests", "3")])
