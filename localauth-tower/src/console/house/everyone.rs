@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use localauth_core::LimitId;
 
-use super::limits::{LimitPage, Place, rule};
+use super::limits::{self, LimitPage, Place, rule};
 use super::revision::{self, is_outdated};
 use super::rules::{known, limit_id, not_put, put, take};
 use super::tiers::HERE;
@@ -81,6 +81,19 @@ pub(super) async fn save(
             Ok(LimitPage::again(&console, &visit, place, &fields, &trouble))
         }
     }
+}
+
+pub(super) async fn confirm(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(limit): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = limit_id(&limit)?;
+    let (house, _) = console.auth.house_rules().await?;
+    let present = known(&house.everyone, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
+    let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
+    let address = address(&limit);
+    Ok(limits::confirm(&console, &visit, place(&whose, &address, id), present))
 }
 
 pub(super) async fn remove(

@@ -5,6 +5,7 @@ use axum::response::Response;
 use localauth_core::{Limit, LimitRule, LimitStatus, OnOutage, Timestamp};
 use serde_json::Value;
 
+use super::confirm::Confirm;
 use super::revision;
 use crate::api::rules::Rule;
 use crate::console::Console;
@@ -286,6 +287,33 @@ impl<'a> LimitPage<'a> {
         page.frame = page.frame.told(trouble);
         page_with(trouble.status(), &page)
     }
+}
+
+/// Asks whether a limit is to go.
+pub(crate) fn confirm(console: &Console, visit: &Visit, place: Place<'_>, limit: &Limit) -> Response {
+    let frame = visit.frame(console, "house-limit-remove-title");
+    let row = LimitRow::of(&frame, limit);
+    let model = match row.model.as_str() {
+        "" => frame.t("house-all-models"),
+        model => model.to_owned(),
+    };
+    let maxima = row.maxima.iter().map(|maximum| {
+        let most = maximum.text(&frame, &maximum.most);
+        format!("{}: {most}, {}", frame.t(maximum.what), row.window)
+    });
+    page(&Confirm {
+        says: place.whose.to_owned(),
+        parts: std::iter::once(model)
+            .chain(maxima)
+            .chain([frame.t("house-limit-remove")])
+            .collect(),
+        frame,
+        action: &format!("{}/remove", place.action),
+        fields: &[],
+        button: "house-limit-remove-button",
+        back: place.back,
+        type_this: None,
+    })
 }
 
 #[cfg(test)]

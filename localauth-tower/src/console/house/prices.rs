@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use localauth_core::{LimitError, Price};
 
+use super::confirm::Confirm;
 use super::limits::{money, plain_money};
 use super::revision::{self, is_outdated};
 use super::tiers::HERE;
@@ -111,6 +112,29 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: F
             Ok(page_with(trouble.status(), &again))
         }
     }
+}
+
+/// Asks whether the price of the model in the query is to go.
+pub(super) async fn confirm(State(console): State<Console>, visit: Visit) -> Result<Response, Trouble> {
+    let model = visit.query("model").unwrap_or_default();
+    let (house, _) = console.auth.house_rules().await?;
+    if !house.prices.contains_key(&model) {
+        return Err(Trouble::missing("error-no-such-price"));
+    }
+    let frame = visit.frame(&console, "house-price-remove-title");
+    Ok(page(&Confirm {
+        says: match model.as_str() {
+            "" => frame.t("house-other-models"),
+            model => model.to_owned(),
+        },
+        parts: vec![frame.t("house-price-remove")],
+        frame,
+        action: "/admin/prices/remove",
+        fields: &[("model", &model)],
+        button: "house-price-remove-button",
+        back: HERE,
+        type_this: None,
+    }))
 }
 
 pub(super) async fn remove(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {

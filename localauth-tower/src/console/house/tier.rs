@@ -8,7 +8,7 @@ use axum::response::Response;
 use localauth_core::{LimitError, LimitId, Tier, TierName};
 
 use super::access::{self, Group, Models};
-use super::limits::{LimitPage, LimitRow, Place, rule};
+use super::limits::{self, LimitPage, LimitRow, Place, rule};
 use super::revision::{self, is_outdated};
 use super::rules::{known, limit_id, not_put, put, take};
 use super::tiers::{HERE, named};
@@ -48,7 +48,11 @@ impl OneTier {
             revision: revision_of(tier, is_default),
             weight: tier.weight().to_string(),
             groups: access::groups(&console.auth, &tier.features, |_, on| access::by_default(&frame, on)),
-            models: Models::of(&console.models, tier.models.is_none(), tier.models.as_ref().unwrap_or(&NO_MODELS)),
+            models: Models::of(
+                &console.models,
+                tier.models.is_none(),
+                tier.models.as_ref().unwrap_or(&NO_MODELS),
+            ),
             limits: tier.limits.iter().map(|limit| LimitRow::of(&frame, limit)).collect(),
             frame,
         }
@@ -201,6 +205,19 @@ pub(super) async fn save_limit(
         Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &name, &limit, Some(&trouble)).await,
         Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
     }
+}
+
+pub(super) async fn confirm_limit(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((name, limit)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let name = named(&name)?;
+    let id = limit_id(&limit)?;
+    let (tier, _) = find(&console, &name).await?;
+    let present = known(&tier.limits, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
+    let address = Address::of(&visit, &console, &name, &limit);
+    Ok(limits::confirm(&console, &visit, address.place(id), present))
 }
 
 pub(super) async fn remove_limit(

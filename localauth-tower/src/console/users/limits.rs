@@ -7,7 +7,7 @@ use localauth_core::{LimitId, User};
 use super::{HERE, find};
 use crate::console::Console;
 use crate::console::fields::Fields;
-use crate::console::house::limits::{LimitPage, Place, rule};
+use crate::console::house::limits::{self, LimitPage, Place, rule};
 use crate::console::house::revision::{self, is_outdated};
 use crate::console::house::rules::{known, limit_id};
 use crate::console::page::done;
@@ -94,6 +94,19 @@ pub(super) async fn save(
         Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &user, &limit, Some(&trouble)).await,
         Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
     }
+}
+
+pub(super) async fn confirm(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, limit)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let user = find::by_id(&console, &id).await?;
+    let id = limit_id(&limit)?;
+    let own = console.auth.user_limits(user.id).await?;
+    let present = known(&own.limits, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
+    let address = Address::of(&console, &visit, &user, &limit);
+    Ok(limits::confirm(&console, &visit, address.place(id), present))
 }
 
 pub(super) async fn remove(

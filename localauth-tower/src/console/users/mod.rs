@@ -10,6 +10,7 @@ mod password;
 mod person;
 mod remove;
 mod service;
+mod standing;
 mod words;
 
 use axum::Router;
@@ -28,14 +29,17 @@ pub(super) fn router() -> Router<Console> {
         .route("/admin/users/service", post(service::make))
         .route("/admin/users/{id}", get(person::show))
         .route("/admin/users/{id}/approve", post(changes::approve))
-        .route("/admin/users/{id}/status", post(changes::status))
-        .route("/admin/users/{id}/role", post(changes::role))
+        .route("/admin/users/{id}/status", get(standing::status).post(changes::status))
+        .route("/admin/users/{id}/role", get(standing::role).post(changes::role))
         .route("/admin/users/{id}/tier", post(changes::tier))
         .route("/admin/users/{id}/impersonate", post(changes::impersonate))
         .route("/admin/users/{id}/permissions", post(access::permissions))
         .route("/admin/users/{id}/models", post(access::models))
         .route("/admin/users/{id}/limits/{limit}", get(limits::show).post(limits::save))
-        .route("/admin/users/{id}/limits/{limit}/remove", post(limits::remove))
+        .route(
+            "/admin/users/{id}/limits/{limit}/remove",
+            get(limits::confirm).post(limits::remove),
+        )
         .route("/admin/users/{id}/keys", post(keys::make))
         .route(
             "/admin/users/{id}/keys/{key}/revoke",
@@ -52,7 +56,9 @@ pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .admin(Method::POST, "/admin/users/service")
         .admin(Method::GET, "/admin/users/{id}")
         .admin(Method::POST, "/admin/users/{id}/approve")
+        .admin(Method::GET, "/admin/users/{id}/status")
         .admin(Method::POST, "/admin/users/{id}/status")
+        .admin(Method::GET, "/admin/users/{id}/role")
         .admin(Method::POST, "/admin/users/{id}/role")
         .admin(Method::POST, "/admin/users/{id}/tier")
         .admin(Method::POST, "/admin/users/{id}/impersonate")
@@ -60,6 +66,7 @@ pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .admin(Method::POST, "/admin/users/{id}/models")
         .admin(Method::GET, "/admin/users/{id}/limits/{limit}")
         .admin(Method::POST, "/admin/users/{id}/limits/{limit}")
+        .admin(Method::GET, "/admin/users/{id}/limits/{limit}/remove")
         .admin(Method::POST, "/admin/users/{id}/limits/{limit}/remove")
         .admin(Method::POST, "/admin/users/{id}/keys")
         .admin(Method::GET, "/admin/users/{id}/keys/{key}/revoke")

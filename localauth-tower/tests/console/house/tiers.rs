@@ -207,12 +207,23 @@ async fn limits_of_tiers_and_of_everyone_go_on_counting_when_they_change() {
         assert_eq!((after[0].id, after[0].rule.max_requests), (before[0].id, Some(6)));
         assert_eq!(after[1], before[1]);
         browser
+            .get(&path)
+            .await
+            .says(&format!("href=\"{path}/remove\""))
+            .does_not_say(&format!("action=\"{path}/remove\""));
+        let asked = browser.get(&format!("{path}/remove")).await.expect(200);
+        asked
+            .says(&format!("action=\"{path}/remove\""))
+            .says("Requests: 6, 6 hours");
+        assert_eq!(limits().await, after, "to look changes nothing");
+        browser
             .post(&format!("{path}/remove"), &[])
             .await
             .leads_to(&format!("{back}?done=limit-removed"));
         assert_eq!(limits().await, before[1..]);
         for gone in [path, format!("{at}/{NOBODY}"), format!("{at}/x")] {
             browser.get(&gone).await.expect(404).says("no such limit");
+            browser.get(&format!("{gone}/remove")).await.expect(404);
             browser.post(&format!("{gone}/remove"), &[]).await;
         }
         assert_eq!(limits().await, before[1..]);
@@ -254,7 +265,15 @@ async fn prices_are_money_for_a_million_tokens() {
         .await
         .expect(200)
         .shows_markup_as_text();
-    page.says("value=\"15.5\"").says("Remove this price");
+    page.says("value=\"15.5\"")
+        .says("Remove this price")
+        .does_not_say("action=\"/admin/prices/remove\"");
+    let asked = browser.get(&format!("/admin/prices/remove?model=%22{path}")).await;
+    asked
+        .expect(200)
+        .shows_markup_as_text()
+        .says("action=\"/admin/prices/remove\"");
+    browser.get("/admin/prices/remove?model=none").await.expect(404);
     for wrong in [("prompt", "x"), ("second", "1.0000001"), ("completion", "-1")] {
         let refused = browser
             .post("/admin/prices", &[("model", "demo"), wrong])

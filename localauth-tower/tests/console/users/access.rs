@@ -141,12 +141,16 @@ async fn a_page_from_before_another_change_opens_nothing_again() {
     for from in ["", old_features.as_str()] {
         let stale = [("feature-chat", ""), ("feature-skills", "on"), ("revision", from)];
         let refused = browser.post(&features, &stale).await.expect(409);
-        refused.says("Somebody else changed this").says("value=\"off\" selected");
+        refused
+            .says("Somebody else changed this")
+            .says("value=\"off\" selected");
     }
     for from in ["", old_models.as_str()] {
         let stale = [("models", "all"), ("revision", from)];
         let refused = browser.post(&models, &stale).await.expect(409);
-        refused.says("Somebody else changed this").says("value=\"demo\" checked");
+        refused
+            .says("Somebody else changed this")
+            .says("value=\"demo\" checked");
     }
     // A form that says nothing is no wish that nothing be said.
     let empty = fill_in(&mut browser, &of(&ada, ""), &features, &[]).await;

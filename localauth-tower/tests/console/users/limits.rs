@@ -56,12 +56,26 @@ async fn a_limit_is_added_changed_and_removed() {
         (None, Some(5))
     );
     browser.get(&of(&ada, "")).await.says("Calendar day (UTC)");
+    // Asked about first, with what goes.
+    browser
+        .get(&path)
+        .await
+        .says(&format!("href=\"{path}/remove\""))
+        .does_not_say(&format!("action=\"{path}/remove\""));
+    let asked = browser.get(&format!("{path}/remove")).await.expect(200);
+    asked
+        .shows_markup_as_text()
+        .says(&format!("action=\"{path}/remove\""))
+        .says("Tokens: 5, Calendar day (UTC)")
+        .says("Limit of ada");
+    assert_eq!(limits(&world, &ada).await.len(), 1);
     let removed = browser.post(&format!("{path}/remove"), &[]).await;
     removed.leads_to(&format!("{}?done=limit-removed", of(&ada, "")));
     assert!(limits(&world, &ada).await.is_empty());
     for gone in [&path, &of(&ada, &format!("/limits/{NOBODY}")), &of(&ada, "/limits/x")] {
         browser.get(gone).await.expect(404).says("no such limit");
         browser.post(gone, &changed).await.expect(404);
+        browser.get(&format!("{gone}/remove")).await.expect(404);
         browser.post(&format!("{gone}/remove"), &[]).await.expect(404);
     }
     browser.post(&of(&ada, "/limits/new/remove"), &[]).await.expect(404);
@@ -144,16 +158,13 @@ async fn adding_a_limit_replaces_none() {
     let ada = world.user("ada", Role::User).await;
     let new = of(&ada, "/limits/new");
     for model in ["", "demo"] {
-        let limit = |window: &'static str, most: &'static str| {
-            [("window", window), ("model", model), ("max_requests", most)]
-        };
+        let limit =
+            |window: &'static str, most: &'static str| [("window", window), ("model", model), ("max_requests", most)];
         browser.post(&new, &limit("1h", "5")).await.expect(303);
         let before = limits(&world, &ada).await;
         for window in ["1h", "1d"] {
             let refused = browser.post(&new, &limit(window, "500")).await.expect(400);
-            refused
-                .says("already has a limit for this model")
-                .says("value=\"500\"");
+            refused.says("already has a limit for this model").says("value=\"500\"");
         }
         assert_eq!(limits(&world, &ada).await, before);
     }
