@@ -12,7 +12,7 @@ use super::tiers::HERE;
 use crate::console::Console;
 use crate::console::fields::Fields;
 use crate::console::frame::Frame;
-use crate::console::page::{done, page, page_with};
+use crate::console::page::{done, page, page_with, see};
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 
@@ -116,6 +116,10 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: F
 
 /// Asks whether the price of the model in the query is to go.
 pub(super) async fn confirm(State(console): State<Console>, visit: Visit) -> Result<Response, Trouble> {
+    if !visit.target.contains('?') {
+        // The answer to the form, loaded again: it names no model.
+        return Ok(see(HERE));
+    }
     let model = visit.query("model").unwrap_or_default();
     let (house, _) = console.auth.house_rules().await?;
     if !house.prices.contains_key(&model) {

@@ -229,7 +229,11 @@ async fn networks_count_where_an_address_is_given() {
         let fields = from(who, address);
         let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
         let answer = browser.post("/admin/why", &fields).await.expect(200).says(says);
-        assert_eq!(answer.text.contains("They are left out here"), left_out, "{who} {address}");
+        assert_eq!(
+            answer.text.contains("They are left out here"),
+            left_out,
+            "{who} {address}"
+        );
     }
     let fields = from(&prefix, MARKUP);
     let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
