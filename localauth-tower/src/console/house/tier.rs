@@ -1,6 +1,6 @@
 //! One tier: its features, models, weight and limits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -84,28 +84,13 @@ pub(super) async fn show(
     Ok(page(&OneTier::new(&console, &visit, &name, &tier, is_default)))
 }
 
-/// A tier as it is to be.
-struct Wish {
-    features: BTreeMap<String, bool>,
-    models: Option<BTreeSet<String>>,
-    weight: Option<u16>,
-    is_default: bool,
-}
-
-impl Wish {
-    fn read(fields: &Fields) -> Result<Self, Trouble> {
-        let weight = fields.number("weight")?;
-        let weight = weight.map(|weight| u16::try_from(weight).ok().filter(|weight| *weight > 0));
-        if weight == Some(None) {
-            return Err(Trouble::bad("error-tier-weight"));
-        }
-        Ok(Self {
-            features: access::said(fields)?,
-            models: access::chosen(fields)?,
-            weight: weight.flatten(),
-            is_default: fields.has("default"),
-        })
-    }
+/// The weight that a form says; `None` is that of everybody.
+fn weight(fields: &Fields) -> Result<Option<u16>, Trouble> {
+    let Some(weight) = fields.number("weight")? else {
+        return Ok(None);
+    };
+    let weight = u16::try_from(weight).ok().filter(|weight| *weight > 0);
+    weight.map(Some).ok_or_else(|| Trouble::bad("error-tier-weight"))
 }
 
 pub(super) async fn save(
@@ -117,12 +102,13 @@ pub(super) async fn save(
     let name = named(&name)?;
     let (mut tier, mut is_default) = find(&console, &name).await?;
     let saved = async {
-        let wish = Wish::read(&fields)?;
-        // So that what was chosen is shown again if it is refused.
-        tier.features.clone_from(&wish.features);
-        tier.models.clone_from(&wish.models);
-        tier.weight = wish.weight;
-        is_default = wish.is_default;
+        // One after the other, so that what was chosen is shown again if anything of it is refused; the weight, which is
+        // typed and shown again as it was, comes last.
+        is_default = fields.has("default");
+        tier.features = access::said(&fields)?;
+        tier.models = access::chosen(&fields)?;
+        tier.weight = weight(&fields)?;
+        let wish = &tier;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
             let was_default = house.default_tier.as_ref() == Some(&name);
             let tier = house.tiers.get_mut(&name).ok_or(LimitError::NoSuchTier)?;
@@ -133,7 +119,7 @@ pub(super) async fn save(
             tier.features.clone_from(&wish.features);
             tier.models.clone_from(&wish.models);
             tier.weight = wish.weight;
-            if wish.is_default {
+            if is_default {
                 house.default_tier = Some(name.clone());
             } else if was_default {
                 house.default_tier = None;

@@ -86,6 +86,31 @@ async fn a_tier_is_made_and_changed() {
 }
 
 #[tokio::test]
+async fn a_refused_tier_form_keeps_what_was_chosen() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    browser.post("/admin/tiers", &[("name", "pro")]).await;
+    let fields = [
+        ("default", "on"),
+        ("weight", "1.5x"),
+        ("models", "some"),
+        ("model", "demo"),
+        ("more", "own-model"),
+        ("feature-chat", "off"),
+    ];
+    let refused = fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &fields).await;
+    refused
+        .expect(400)
+        .says("value=\"1.5x\"")
+        .says("name=\"default\" value=\"on\" checked")
+        .says("value=\"some\" checked")
+        .says("value=\"demo\" checked")
+        .says("value=\"own-model\" checked")
+        .says("value=\"off\" selected");
+    assert_eq!(house(&world).await.default_tier, None);
+}
+
+#[tokio::test]
 async fn a_tier_goes_when_nobody_and_nothing_is_in_it() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
