@@ -83,7 +83,8 @@ impl LimitRow {
     }
 
     pub(crate) fn standing(frame: &Frame, status: &LimitStatus) -> Self {
-        let (used, held) = (status.standing.used, status.standing.held);
+        // What is held counts like what was used: a request passes or not by both.
+        let used = status.standing.used.plus(status.standing.held);
         let mut row = Self::of(frame, &status.limit);
         row.resets_at = status.resets_at();
         for maximum in &mut row.maxima {
@@ -93,7 +94,7 @@ impl LimitRow {
                 "house-max-prompt" => used.prompt_tokens,
                 "house-max-completion" => used.completion_tokens,
                 "house-max-cost" => used.cost_micros,
-                _ => held.places,
+                _ => used.places,
             });
         }
         row

@@ -1,8 +1,8 @@
 //! Limits of a user.
 
-use localauth_core::Role;
+use localauth_core::{Caller, Role, TokenAsk};
 
-use super::{admin, fill_in, of, revision};
+use super::{admin, fill_in, of, revision, visitor};
 use crate::support::{MARKUP, NOBODY, World};
 
 async fn limits(world: &World, user: &localauth_core::User) -> Vec<localauth_core::Limit> {
@@ -168,4 +168,33 @@ async fn adding_a_limit_replaces_none() {
         }
         assert_eq!(limits(&world, &ada).await, before);
     }
+}
+
+/// An administrator sees what the user sees: what requests under way hold counts like what was used.
+#[tokio::test]
+async fn what_is_held_is_shown_as_used() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    let (ada, mut hers) = visitor(&world, "ada", Role::User).await;
+    let limit = [
+        ("window", "1h"),
+        ("max_requests", "7"),
+        ("max_total_tokens", "1000"),
+        ("max_concurrent", "3"),
+    ];
+    browser.post(&of(&ada, "/limits/new"), &limit).await.expect(303);
+    let identity = world.auth.identity_of(&Caller::operator(), ada.id).await.unwrap();
+    let ask = TokenAsk {
+        prompt_tokens: 40,
+        least_completion: 1,
+        most_completion: 200,
+    };
+    let under_way = world.auth.reserve(&identity, "demo", ask).wait().await.unwrap();
+    for page in [
+        browser.get(&of(&ada, "")).await.expect(200),
+        hers.get("/usage").await.expect(200),
+    ] {
+        page.says("1 of 7").says("240 of 1,000").says("1 of 3");
+    }
+    drop(under_way);
 }
