@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use localauth_core::{
-    Auth, Caller, Denial, KeyScope, NewKey, Password, Period, RENEW_AFTER, SharedKeysError, SignInError,
-    StoreErrorKind, UsageEvent, UsageFilter, UsageSource, UserId,
+    AuditAction, AuditQuery, Auth, Caller, Denial, KeyScope, NewKey, Password, Period, RENEW_AFTER, ServerSecret,
+    SharedKeysError, SignInError, StoreErrorKind, UsageEvent, UsageFilter, UsageSource, UserId,
 };
 use support::{World, bearer, builder, nobody, operator};
 
@@ -387,4 +387,69 @@ async fn who_may_not_hand_out_credentials_neither_adds_nor_removes_one() {
         assert!(matches!(removed, Err(SharedKeysError::Denied(_))));
     }
     world.ask(RUNTIME).await.unwrap();
+}
+
+/// A key that is there under a digest of an earlier secret is not stored a second time: removed, it would stay good.
+#[tokio::test]
+async fn a_removed_key_is_dead_also_when_the_secret_was_rotated_before() {
+    let world = World::new().await;
+    set(&world.auth, &[RUNTIME]).await;
+    let rotated = builder(&world.store, &world.clock)
+        .secret(ServerSecret::new(&[8; 32]).unwrap())
+        .previous_secret(ServerSecret::new(&[7; 32]).unwrap())
+        .build()
+        .unwrap();
+    let by = operator();
+    let again = rotated.add_shared_key(&by, Some(RUNTIME)).await;
+    assert!(matches!(again, Err(SharedKeysError::Present)), "{again:?}");
+    let listed = rotated.shared_keys().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    // Given as text it is kept under the present secret, and not beside the one that its mask names.
+    let both = [listed[0].masked.clone(), RUNTIME.to_owned()];
+    rotated.replace_shared_keys(&by, &both).await.unwrap();
+    rotated.authenticate(&bearer(RUNTIME)).await.unwrap();
+    let listed = rotated.shared_keys().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    rotated
+        .remove_shared_key(&by, listed[0].id.parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        rotated.authenticate(&bearer(RUNTIME)).await.unwrap_err(),
+        Denial::InvalidApiKey
+    );
+}
+
+#[tokio::test]
+async fn the_audit_log_says_which_key_came_and_which_went() {
+    let world = World::new().await;
+    let auth = &world.auth;
+    auth.add_shared_key(&operator(), Some(RUNTIME)).await.unwrap();
+    let key = auth.shared_keys().await.unwrap().remove(0);
+    auth.remove_shared_key(&operator(), key.id.parse().unwrap())
+        .await
+        .unwrap();
+    set(auth, &[RUNTIME]).await;
+    let other = auth.shared_keys().await.unwrap().remove(0);
+    set(auth, &[]).await;
+    let query = AuditQuery {
+        action: Some(AuditAction::SharedKeysChange),
+        ..AuditQuery::default()
+    };
+    let lines = auth.audit_events(&query).await.unwrap();
+    let mut details: Vec<String> = lines.into_iter().map(|line| line.detail).collect();
+    details.reverse();
+    let (key, other) = (
+        format!("{} ({})", key.masked, key.id),
+        format!("{} ({})", other.masked, other.id),
+    );
+    assert_eq!(
+        details,
+        [
+            format!("with {key}"),
+            format!("without {key}"),
+            format!("1 set at run time, with {other}"),
+            format!("0 set at run time, without {other}"),
+        ]
+    );
 }

@@ -1,7 +1,9 @@
 //! [`SharedKeyStore`].
 
 use async_trait::async_trait;
-use localauth_core::{Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError, UserId};
+use localauth_core::{
+    Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError, StoredDigest, UserId,
+};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
 
 use crate::entity::DigestBytes;
@@ -41,13 +43,19 @@ impl SharedKeyStore for SqlStore {
         .await
     }
 
-    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
+    async fn insert_shared_key(
+        &self,
+        key: &SharedKey,
+        older: &[StoredDigest],
+        most: usize,
+    ) -> Result<InsertSharedKey, StoreError> {
         let row = shared_key::to_row(key)?;
-        let digest = DigestBytes::from(&key.digest.digest);
+        let digests = older.iter().chain([&key.digest]);
+        let digests: Vec<_> = digests.map(|same| DigestBytes::from(&same.digest)).collect();
         self.change(async move |transaction| {
             // Locks out whoever else would add one, so that what is counted stays so.
             let epoch = next_epoch(&transaction).await?;
-            let known = Entity::find().filter(Column::Digest.eq(digest)).one(&transaction);
+            let known = Entity::find().filter(Column::Digest.is_in(digests)).one(&transaction);
             if known.await?.is_some() {
                 return Ok(InsertSharedKey::Present);
             }
@@ -63,16 +71,17 @@ impl SharedKeyStore for SqlStore {
         .await
     }
 
-    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<(SharedKey, Epoch)>, StoreError> {
         self.change(async move |transaction| {
             let epoch = next_epoch(&transaction).await?;
-            let deleted = Entity::delete_by_id(id.as_uuid()).exec(&transaction).await?;
-            if deleted.rows_affected == 0 {
+            // Nobody changes it meanwhile: the next epoch locks out all others.
+            let Some(row) = Entity::find_by_id(id.as_uuid()).one(&transaction).await? else {
                 return Ok(None);
-            }
+            };
+            Entity::delete_by_id(id.as_uuid()).exec(&transaction).await?;
             change_holder(&transaction, UserId::SHARED, epoch).await?;
             transaction.commit().await?;
-            Ok(Some(epoch))
+            Ok(Some((SharedKey::try_from(row)?, epoch)))
         })
         .await
     }

@@ -2,7 +2,7 @@
 //! this too belongs to the users.
 
 use async_trait::async_trait;
-use localauth_core::{Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError};
+use localauth_core::{Epoch, InsertSharedKey, SharedKey, SharedKeyId, SharedKeyStore, StoreError, StoredDigest};
 
 use crate::store::FileStore;
 
@@ -24,10 +24,16 @@ impl SharedKeyStore for FileStore {
         .await
     }
 
-    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
-        let key = key.clone();
+    async fn insert_shared_key(
+        &self,
+        key: &SharedKey,
+        older: &[StoredDigest],
+        most: usize,
+    ) -> Result<InsertSharedKey, StoreError> {
+        let (key, older) = (key.clone(), older.to_vec());
         self.change(move |tables| {
-            if tables.shared_keys.iter().any(|known| known.digest == key.digest) {
+            let is_same = |known: &SharedKey| known.digest == key.digest || older.contains(&known.digest);
+            if tables.shared_keys.iter().any(is_same) {
                 return Ok(InsertSharedKey::Present);
             }
             if tables.shared_keys.len() >= most {
@@ -40,14 +46,14 @@ impl SharedKeyStore for FileStore {
         .await
     }
 
-    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<(SharedKey, Epoch)>, StoreError> {
         self.change(move |tables| {
             let Some(at) = tables.shared_keys.iter().position(|key| key.id == id) else {
                 return Ok(None);
             };
-            tables.shared_keys.remove(at);
+            let gone = tables.shared_keys.remove(at);
             tables.shared_epoch = tables.next_epoch();
-            Ok(Some(tables.shared_epoch))
+            Ok(Some((gone, tables.shared_epoch)))
         })
         .await
     }

@@ -192,7 +192,6 @@ impl Auth {
         match self.0.stores.limits.replace_house_rules(rules, since).await? {
             ReplaceHouseRules::Replaced(epoch) => {
                 self.0.changed(UserId::HOUSE, epoch);
-                self.0.load_house().await?;
                 let tiers: Vec<&str> = rules.tiers.keys().map(TierName::as_str).collect();
                 let detail = format!(
                     "{} limits of everyone, tiers {}, {} prices",
@@ -202,6 +201,10 @@ impl Auth {
                 );
                 self.audit_done(caller, AuditAction::HouseRulesChange, "house", &detail)
                     .await;
+                // They are stored: to say otherwise now would be wrong. Whoever needs them next reads them first.
+                if let Err(error) = self.0.load_house().await {
+                    tracing::warn!("the house rules are changed, and could not be read again yet: {error}");
+                }
                 Ok(())
             }
             ReplaceHouseRules::Outdated => Err(LimitError::Outdated),

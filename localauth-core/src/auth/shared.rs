@@ -186,6 +186,11 @@ impl Inner {
         })
     }
 
+    /// The digests of a shared key under earlier secrets of the server: it may be there under one of them.
+    fn older_digests(&self, text: &str) -> Vec<StoredDigest> {
+        self.ring.all_digests(text.as_bytes()).into_iter().skip(1).collect()
+    }
+
     /// Learns the shared keys of the run time from the store.
     pub(super) async fn load_shared_keys(&self) -> Result<(), StoreError> {
         loop {
@@ -254,6 +259,7 @@ impl Auth {
         let now = self.now();
         let present = inner.stores.shared_keys.shared_keys().await?;
         let mut wanted: Vec<SharedKey> = Vec::new();
+        let mut older = Vec::new();
         for text in keys {
             let text = text.trim();
             // Of several that look alike, each mention keeps another one.
@@ -265,15 +271,26 @@ impl Auth {
                 Some(key) => key.clone(),
                 // Whoever removed it meanwhile must not find its id, which everybody was shown, made into a key.
                 None if is_id(text) => return Err(SharedKeysError::NotFound),
-                None => inner.new_shared_key(text, now)?,
+                None => {
+                    older.extend(inner.older_digests(text));
+                    inner.new_shared_key(text, now)?
+                }
             };
             if !wanted.iter().any(|other| other.digest == key.digest) {
                 wanted.push(key);
             }
         }
+        // One that was given as text is not kept a second time under a digest of an earlier secret.
+        wanted.retain(|key| !older.contains(&key.digest));
         let epoch = inner.stores.shared_keys.replace_shared_keys(&wanted).await?;
-        self.shared_keys_changed(caller, epoch, &format!("{} set at run time", wanted.len()))
-            .await
+        let mut detail = format!("{} set at run time", wanted.len());
+        for (word, these, others) in [("with", &wanted, &present), ("without", &present, &wanted)] {
+            for key in these.iter().filter(|key| others.iter().all(|other| other.id != key.id)) {
+                detail.extend([", ", word, " ", &named(key)]);
+            }
+        }
+        self.shared_keys_changed(caller, epoch, &detail).await;
+        Ok(())
     }
 
     /// Adds a shared key beside those of the run time: `text`, or without one a fresh one. Good for the next request.
@@ -322,13 +339,15 @@ impl Auth {
         if inner.shared.configured.iter().any(|(digest, _)| *digest == key.digest) {
             return Err(SharedKeysError::Present);
         }
-        let epoch = match inner.stores.shared_keys.insert_shared_key(&key, MOST).await? {
+        let older = inner.older_digests(&text);
+        let inserted = inner.stores.shared_keys.insert_shared_key(&key, &older, MOST).await?;
+        let epoch = match inserted {
             InsertSharedKey::Inserted(epoch) => epoch,
             InsertSharedKey::Present => return Err(SharedKeysError::Present),
             InsertSharedKey::TooMany => return Err(SharedKeysError::TooMany),
         };
-        self.shared_keys_changed(caller, epoch, &format!("with {}", key.masked))
-            .await?;
+        self.shared_keys_changed(caller, epoch, &format!("with {}", named(&key)))
+            .await;
         Ok(text)
     }
 
@@ -339,16 +358,23 @@ impl Auth {
     /// [`SharedKeysError`] when there is no such key, the caller may not, or the store could not answer.
     pub async fn remove_shared_key(&self, caller: &Caller, id: SharedKeyId) -> Result<(), SharedKeysError> {
         may_share(caller)?;
-        let epoch = self.0.stores.shared_keys.delete_shared_key(id).await?;
-        let epoch = epoch.ok_or(SharedKeysError::NotFound)?;
-        self.shared_keys_changed(caller, epoch, &format!("without {id}")).await
+        let gone = self.0.stores.shared_keys.delete_shared_key(id).await?;
+        let (key, epoch) = gone.ok_or(SharedKeysError::NotFound)?;
+        self.shared_keys_changed(caller, epoch, &format!("without {}", named(&key)))
+            .await;
+        Ok(())
     }
 
-    async fn shared_keys_changed(&self, caller: &Caller, epoch: Epoch, detail: &str) -> Result<(), SharedKeysError> {
+    /// What follows a change that is stored. It stands, whatever happens here.
+    async fn shared_keys_changed(&self, caller: &Caller, epoch: Epoch, detail: &str) {
         self.0.changed(UserId::SHARED, epoch);
         self.audit_done(caller, AuditAction::SharedKeysChange, "shared-keys", detail)
             .await;
-        Ok(self.0.load_shared_keys().await?)
+        if let Err(error) = self.0.load_shared_keys().await {
+            tracing::warn!("the shared keys are changed, and could not be read again yet: {error}");
+            // Those of the run time are unknown now: whoever comes with one asks for them.
+            self.0.shared.set(None, &self.0.features, &self.0.watch_shared());
+        }
     }
 }
 
@@ -359,6 +385,11 @@ fn may_share(caller: &Caller) -> Result<(), Denial> {
         Some(identity) => identity.require_unbound_minting(),
         None => Ok(()),
     }
+}
+
+/// How the audit log tells keys apart: several may look alike.
+fn named(key: &SharedKey) -> String {
+    format!("{} ({})", key.masked, key.id)
 }
 
 /// Whether it is the id of a shared key, present or not, rather than a key somebody thought of.

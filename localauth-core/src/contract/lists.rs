@@ -181,6 +181,7 @@ macro_rules! __contract_shared_keys {
             of_many_replacements_the_last_one_stays,
             odd_masks_come_back_whole_or_are_refused,
             one_shared_key_comes_and_goes,
+            a_shared_key_is_one_under_each_of_its_digests,
             of_many_shared_keys_at_once_none_takes_anothers_place
         ] $($rest)* }
     };

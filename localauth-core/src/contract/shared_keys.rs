@@ -130,7 +130,7 @@ where
 {
     let mut last = Epoch::default();
     for n in [2, 1] {
-        let InsertSharedKey::Inserted(epoch) = store.insert_shared_key(&shared_key(n), 2).await.unwrap() else {
+        let InsertSharedKey::Inserted(epoch) = store.insert_shared_key(&shared_key(n), &[], 2).await.unwrap() else {
             panic!("there is room for key {n}");
         };
         assert!(epoch > last, "{epoch:?} is not after {last:?}");
@@ -143,22 +143,45 @@ where
     };
     // What is there already is that, also where there is no room.
     for key in [&shared_key(1), &again] {
-        assert_eq!(store.insert_shared_key(key, 2).await.unwrap(), InsertSharedKey::Present);
+        assert_eq!(
+            store.insert_shared_key(key, &[], 2).await.unwrap(),
+            InsertSharedKey::Present
+        );
     }
-    let one_more = store.insert_shared_key(&shared_key(3), 2).await.unwrap();
+    let one_more = store.insert_shared_key(&shared_key(3), &[], 2).await.unwrap();
     assert_eq!(one_more, InsertSharedKey::TooMany);
     assert_eq!(store.delete_shared_key(shared_key_id(3)).await.unwrap(), None);
     assert_eq!(all(&*store).await, [1, 2].map(shared_key));
     assert_eq!(changes(&*store).await, [(UserId::SHARED, last)]);
-    let epoch = store
+    let (gone, epoch) = store
         .delete_shared_key(shared_key_id(1))
         .await
         .unwrap()
         .expect("it is there");
+    assert_eq!(gone, shared_key(1), "it is told what went");
     assert!(epoch > last, "{epoch:?} is not after {last:?}");
     assert_eq!(all(&*store).await, [shared_key(2)]);
     assert_eq!(changes(&*store).await, [(UserId::SHARED, epoch)]);
     assert_eq!(store.delete_shared_key(shared_key_id(1)).await.unwrap(), None);
+}
+
+/// A key that is there under a digest of an earlier secret is there already, whichever of them it is.
+pub async fn a_shared_key_is_one_under_each_of_its_digests<D>(store: D)
+where
+    D: Deref<Target: UserStore + SharedKeyStore> + Send + Sync + 'static,
+{
+    store.replace_shared_keys(&[1, 2].map(shared_key)).await.unwrap();
+    let before = changes(&*store).await;
+    for older in [vec![digest(1)], vec![digest(8), digest(2)], vec![digest(1), digest(2)]] {
+        let again = store.insert_shared_key(&shared_key(3), &older, 9).await.unwrap();
+        assert_eq!(again, InsertSharedKey::Present, "{older:?}");
+    }
+    assert_eq!(all(&*store).await, [1, 2].map(shared_key));
+    assert_eq!(changes(&*store).await, before);
+    // Nobody else's digest is in the way.
+    let other = store.insert_shared_key(&shared_key(3), &[digest(8)], 9).await.unwrap();
+    assert!(matches!(other, InsertSharedKey::Inserted(_)));
+    assert_eq!(all(&*store).await, [1, 2, 3].map(shared_key));
 }
 
 /// Of many that are added at once there are as many as may be, and all that were told so.
@@ -170,7 +193,7 @@ where
     let store = Arc::new(store);
     let added = at_once(CROWD, |i| {
         let store = Arc::clone(&store);
-        async move { (i, store.insert_shared_key(&shared_key(i), most).await.unwrap()) }
+        async move { (i, store.insert_shared_key(&shared_key(i), &[], most).await.unwrap()) }
     })
     .await;
     let mut stored: Vec<SharedKey> = added

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::error::StoreError;
 use crate::id::{Epoch, SharedKeyId, UserId};
+use crate::secret::StoredDigest;
 use crate::shared_key::SharedKey;
 use crate::store::{InsertSharedKey, SharedKeyStore};
 
@@ -21,9 +22,15 @@ impl SharedKeyStore for MemoryStore {
         Ok(tables.change_other(UserId::SHARED))
     }
 
-    async fn insert_shared_key(&self, key: &SharedKey, most: usize) -> Result<InsertSharedKey, StoreError> {
+    async fn insert_shared_key(
+        &self,
+        key: &SharedKey,
+        older: &[StoredDigest],
+        most: usize,
+    ) -> Result<InsertSharedKey, StoreError> {
         let mut tables = self.open()?;
-        if tables.shared_keys.iter().any(|known| known.digest == key.digest) {
+        let is_same = |known: &SharedKey| known.digest == key.digest || older.contains(&known.digest);
+        if tables.shared_keys.iter().any(is_same) {
             return Ok(InsertSharedKey::Present);
         }
         if tables.shared_keys.len() >= most {
@@ -34,11 +41,12 @@ impl SharedKeyStore for MemoryStore {
         Ok(InsertSharedKey::Inserted(tables.change_other(UserId::SHARED)))
     }
 
-    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<Epoch>, StoreError> {
+    async fn delete_shared_key(&self, id: SharedKeyId) -> Result<Option<(SharedKey, Epoch)>, StoreError> {
         let mut tables = self.open()?;
-        let before = tables.shared_keys.len();
-        tables.shared_keys.retain(|key| key.id != id);
-        let is_gone = tables.shared_keys.len() < before;
-        Ok(is_gone.then(|| tables.change_other(UserId::SHARED)))
+        let Some(at) = tables.shared_keys.iter().position(|key| key.id == id) else {
+            return Ok(None);
+        };
+        let gone = tables.shared_keys.remove(at);
+        Ok(Some((gone, tables.change_other(UserId::SHARED))))
     }
 }

@@ -4,10 +4,13 @@ mod audit;
 mod health;
 mod invites;
 mod shared_keys;
+mod stale;
 mod tiers;
 mod why;
 
-use localauth_core::Role;
+use http::Method;
+use localauth_core::policy::RouteTable;
+use localauth_core::{Caller, FeatureRegistry, NewKey, Role};
 
 use crate::support::World;
 use crate::users::{admin, visitor};
@@ -114,4 +117,60 @@ async fn no_page_is_large() {
         let size = browser.get(path).await.text.len();
         assert!(size + rest < 100_000, "{path}: {size} and {rest} bytes");
     }
+}
+
+/// Whoever loads the answer to a form again, reads it in another language or signs in again meanwhile gets a page.
+#[tokio::test]
+async fn what_a_form_goes_to_can_be_got() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    let ada = world.user("ada", Role::User).await;
+    let by = Caller::operator();
+    let key = world.auth.create_key(ada.id, NewKey::named("x")).await.unwrap().key;
+    let invite = world.auth.create_invite(&by, None).await.unwrap().invite;
+    world.auth.add_shared_key(&by, None).await.unwrap();
+    let shared = world.auth.shared_keys().await.unwrap().remove(0).id;
+    browser.post("/admin/tiers", &[("name", "pro")]).await.expect(303);
+    let limit = [("window", "1h"), ("max_requests", "5")];
+    let user = format!("/admin/users/{}", ada.id);
+    for new in [
+        "/admin/limits/new",
+        "/admin/tiers/pro/limits/new",
+        &format!("{user}/limits/new"),
+    ] {
+        browser.post(new, &limit).await.expect(303);
+    }
+    let house = world.auth.house_rules().await.unwrap().0;
+    let own = world.auth.user_limits(ada.id).await.unwrap().limits[0].id.to_string();
+    let of_tier = house.tiers.values().next().unwrap().limits[0].id.to_string();
+    let of_all = house.everyone[0].id.to_string();
+    let table = localauth_tower::console::routes(RouteTable::builder(), "/");
+    let table = table.build(&FeatureRegistry::preset()).unwrap();
+    let mut seen = 0;
+    for rule in table.rules() {
+        let pattern = rule.pattern();
+        if rule.method() != Method::POST || !pattern.starts_with("/admin/") {
+            continue;
+        }
+        let (id, limit) = match pattern.split('/').nth(2).unwrap() {
+            "users" => (ada.id.to_string(), &own),
+            "invites" => (invite.id.to_string(), &own),
+            "tiers" => (String::new(), &of_tier),
+            "limits" => (String::new(), &of_all),
+            _ => (shared.clone(), &own),
+        };
+        let path = pattern
+            .replace("{id}", &id)
+            .replace("{limit}", limit)
+            .replace("{key}", &key.id.to_string())
+            .replace("{name}", "pro");
+        let got = browser.get(&path).await;
+        assert!(matches!(got.status, 200 | 303), "{path}: {}", got.status);
+        if got.status == 303 {
+            let to = got.headers["location"].to_str().unwrap().to_owned();
+            browser.get(&to).await.expect(200);
+        }
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen} forms");
 }

@@ -100,17 +100,16 @@ pub(crate) struct Choice {
 }
 
 impl Models {
-    /// Those there are, and those that are `listed`; `None` is all.
-    pub(crate) fn of(there: &[String], listed: Option<&BTreeSet<String>>) -> Self {
-        let nothing = BTreeSet::new();
-        let chosen = listed.unwrap_or(&nothing);
+    /// Those there are, and those that are `chosen`: ticked also while the list does not count, so that to let it count
+    /// again is to have it again.
+    pub(crate) fn of(there: &[String], is_all: bool, chosen: &BTreeSet<String>) -> Self {
         let others = chosen.iter().filter(|name| !there.contains(name));
         let choices = there.iter().chain(others).map(|name| Choice {
             is_chosen: chosen.contains(name),
             name: name.clone(),
         });
         Self {
-            is_all: listed.is_none(),
+            is_all,
             choices: choices.collect(),
             more: String::new(),
         }

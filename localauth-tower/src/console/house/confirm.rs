@@ -14,6 +14,8 @@ pub(crate) struct Confirm<'a> {
     pub(crate) parts: Vec<String>,
     /// Where the form goes.
     pub(crate) action: &'a str,
+    /// What it sends along.
+    pub(crate) fields: &'a [(&'static str, &'a str)],
     /// The id of the button's text.
     pub(crate) button: &'static str,
     pub(crate) back: &'a str,

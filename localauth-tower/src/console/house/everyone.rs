@@ -4,8 +4,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use localauth_core::LimitId;
 
-use super::limits::{LimitPage, Place, rule};
-use super::rules::{known, limit_id, put, take};
+use super::limits::{self, LimitPage, Place, rule};
+use super::revision::{self, is_outdated};
+use super::rules::{known, limit_id, not_put, put, take};
 use super::tiers::HERE;
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -32,16 +33,27 @@ pub(super) async fn show(
     visit: Visit,
     Path(limit): Path<String>,
 ) -> Result<Response, Trouble> {
-    let id = limit_id(&limit)?;
+    present(&console, &visit, &limit, None).await
+}
+
+/// The limit as it is, with what went wrong if something did.
+async fn present(
+    console: &Console,
+    visit: &Visit,
+    limit: &str,
+    trouble: Option<&Trouble>,
+) -> Result<Response, Trouble> {
+    let id = limit_id(limit)?;
     let (house, _) = console.auth.house_rules().await?;
-    let present = known(&house.everyone, id)?;
-    let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
-    let rule = present.map(|limit| &limit.rule);
+    let rule = known(&house.everyone, id)?.map(|limit| &limit.rule);
+    let whose = visit.frame(console, "house-limit-title").t("house-limit-of-everyone");
+    let address = address(limit);
     Ok(LimitPage::show(
-        &console,
-        &visit,
-        place(&whose, &address(&limit), id),
+        console,
+        visit,
+        place(&whose, &address, id),
         rule,
+        trouble,
     ))
 }
 
@@ -55,12 +67,13 @@ pub(super) async fn save(
     let saved = async {
         let rule = rule(&fields, None)?;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
-            put(&mut house.everyone, id, &rule, &console.auth)
+            put(&mut house.everyone, id, revision::sent(&fields), &rule, &console.auth)
         });
-        Ok::<_, Trouble>(change.await?)
+        change.await.map_err(not_put)
     };
     match saved.await {
         Ok(()) => Ok(done(HERE, "done-limit-saved")),
+        Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &limit, Some(&trouble)).await,
         Err(trouble) => {
             let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
             let address = address(&limit);
@@ -68,6 +81,19 @@ pub(super) async fn save(
             Ok(LimitPage::again(&console, &visit, place, &fields, &trouble))
         }
     }
+}
+
+pub(super) async fn confirm(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(limit): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = limit_id(&limit)?;
+    let (house, _) = console.auth.house_rules().await?;
+    let present = known(&house.everyone, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
+    let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
+    let address = address(&limit);
+    Ok(limits::confirm(&console, &visit, place(&whose, &address, id), present))
 }
 
 pub(super) async fn remove(

@@ -137,6 +137,7 @@ pub(super) async fn confirm(
         parts: Vec::new(),
         frame,
         action: &format!("{HERE}/{}/revoke", info.invite.id),
+        fields: &[],
         button: "house-invite-revoke-button",
         back: HERE,
         type_this: None,

@@ -5,6 +5,8 @@ use axum::response::Response;
 use localauth_core::{Limit, LimitRule, LimitStatus, OnOutage, Timestamp};
 use serde_json::Value;
 
+use super::confirm::Confirm;
+use super::revision;
 use crate::api::rules::Rule;
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -81,7 +83,8 @@ impl LimitRow {
     }
 
     pub(crate) fn standing(frame: &Frame, status: &LimitStatus) -> Self {
-        let (used, held) = (status.standing.used, status.standing.held);
+        // What is held counts like what was used: a request passes or not by both.
+        let used = status.standing.used.plus(status.standing.held);
         let mut row = Self::of(frame, &status.limit);
         row.resets_at = status.resets_at();
         for maximum in &mut row.maxima {
@@ -91,7 +94,7 @@ impl LimitRow {
                 "house-max-prompt" => used.prompt_tokens,
                 "house-max-completion" => used.completion_tokens,
                 "house-max-cost" => used.cost_micros,
-                _ => held.places,
+                _ => used.places,
             });
         }
         row
@@ -209,6 +212,8 @@ pub(crate) struct LimitPage<'a> {
     frame: Frame,
     place: Place<'a>,
     typed: Typed,
+    /// Names the rule that is shown, where there is one already.
+    revision: String,
     models: &'a [String],
     /// Each window, and what it is called.
     windows: Vec<(String, String)>,
@@ -239,12 +244,19 @@ impl<'a> LimitPage<'a> {
             frame,
             place,
             typed,
+            revision: String::new(),
             models: &console.models,
         }
     }
 
-    /// The page for a limit as it is; without one, for a new one.
-    pub(crate) fn show(console: &Console, visit: &Visit, place: Place<'_>, rule: Option<&LimitRule>) -> Response {
+    /// The page for a limit as it is, with what went wrong if something did; without one, for a new one.
+    pub(crate) fn show(
+        console: &Console,
+        visit: &Visit,
+        place: Place<'_>,
+        rule: Option<&LimitRule>,
+        trouble: Option<&Trouble>,
+    ) -> Response {
         let typed = rule.map_or_else(
             || Typed {
                 window: "1d".to_owned(),
@@ -252,7 +264,15 @@ impl<'a> LimitPage<'a> {
             },
             Typed::from,
         );
-        page(&LimitPage::new(console, visit, place, typed))
+        let mut shown = LimitPage::new(console, visit, place, typed);
+        shown.revision = rule.map(revision::of).unwrap_or_default();
+        match trouble {
+            Some(trouble) => {
+                shown.frame = shown.frame.told(trouble);
+                page_with(trouble.status(), &shown)
+            }
+            None => page(&shown),
+        }
     }
 
     /// The page once more, with what was typed and what is wrong.
@@ -264,9 +284,37 @@ impl<'a> LimitPage<'a> {
         trouble: &Trouble,
     ) -> Response {
         let mut page = LimitPage::new(console, visit, place, fields.into());
+        revision::sent(fields).clone_into(&mut page.revision);
         page.frame = page.frame.told(trouble);
         page_with(trouble.status(), &page)
     }
+}
+
+/// Asks whether a limit is to go.
+pub(crate) fn confirm(console: &Console, visit: &Visit, place: Place<'_>, limit: &Limit) -> Response {
+    let frame = visit.frame(console, "house-limit-remove-title");
+    let row = LimitRow::of(&frame, limit);
+    let model = match row.model.as_str() {
+        "" => frame.t("house-all-models"),
+        model => model.to_owned(),
+    };
+    let maxima = row.maxima.iter().map(|maximum| {
+        let most = maximum.text(&frame, &maximum.most);
+        format!("{}: {most}, {}", frame.t(maximum.what), row.window)
+    });
+    page(&Confirm {
+        says: place.whose.to_owned(),
+        parts: std::iter::once(model)
+            .chain(maxima)
+            .chain([frame.t("house-limit-remove")])
+            .collect(),
+        frame,
+        action: &format!("{}/remove", place.action),
+        fields: &[],
+        button: "house-limit-remove-button",
+        back: place.back,
+        type_this: None,
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod health;
 mod invites;
 pub(crate) mod limits;
 mod prices;
+pub(crate) mod revision;
 pub(crate) mod rules;
 mod shared_keys;
 mod tier;
@@ -15,7 +16,7 @@ mod tiers;
 mod why;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::Method;
 use localauth_core::policy::RouteTableBuilder;
 
@@ -35,11 +36,17 @@ pub(super) fn router() -> Router<Console> {
             "/admin/tiers/{name}/limits/{limit}",
             get(tier::limit).post(tier::save_limit),
         )
-        .route("/admin/tiers/{name}/limits/{limit}/remove", post(tier::remove_limit))
+        .route(
+            "/admin/tiers/{name}/limits/{limit}/remove",
+            get(tier::confirm_limit).post(tier::remove_limit),
+        )
         .route("/admin/limits/{limit}", get(everyone::show).post(everyone::save))
-        .route("/admin/limits/{limit}/remove", post(everyone::remove))
+        .route(
+            "/admin/limits/{limit}/remove",
+            get(everyone::confirm).post(everyone::remove),
+        )
         .route("/admin/prices", get(prices::show).post(prices::save))
-        .route("/admin/prices/remove", post(prices::remove))
+        .route("/admin/prices/remove", get(prices::confirm).post(prices::remove))
         .route("/admin/shared-keys", get(shared_keys::show).post(shared_keys::add))
         .route(
             "/admin/shared-keys/{id}/remove",
@@ -65,12 +72,15 @@ pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .admin(Method::POST, "/admin/tiers/{name}/delete")
         .admin(Method::GET, "/admin/tiers/{name}/limits/{limit}")
         .admin(Method::POST, "/admin/tiers/{name}/limits/{limit}")
+        .admin(Method::GET, "/admin/tiers/{name}/limits/{limit}/remove")
         .admin(Method::POST, "/admin/tiers/{name}/limits/{limit}/remove")
         .admin(Method::GET, "/admin/limits/{limit}")
         .admin(Method::POST, "/admin/limits/{limit}")
+        .admin(Method::GET, "/admin/limits/{limit}/remove")
         .admin(Method::POST, "/admin/limits/{limit}/remove")
         .admin(Method::GET, "/admin/prices")
         .admin(Method::POST, "/admin/prices")
+        .admin(Method::GET, "/admin/prices/remove")
         .admin(Method::POST, "/admin/prices/remove")
         .admin(Method::GET, "/admin/shared-keys")
         .admin(Method::POST, "/admin/shared-keys")

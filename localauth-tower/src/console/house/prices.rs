@@ -3,14 +3,16 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use localauth_core::Price;
+use localauth_core::{LimitError, Price};
 
+use super::confirm::Confirm;
 use super::limits::{money, plain_money};
+use super::revision::{self, is_outdated};
 use super::tiers::HERE;
 use crate::console::Console;
 use crate::console::fields::Fields;
 use crate::console::frame::Frame;
-use crate::console::page::{done, page, page_with};
+use crate::console::page::{done, page, page_with, see};
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 
@@ -22,6 +24,8 @@ struct PricePage<'a> {
     model: String,
     /// Whether there is a price of this model: then it can be taken away.
     is_there: bool,
+    /// Names the price that is shown.
+    revision: String,
     prompt: String,
     cached_prompt: String,
     completion: String,
@@ -36,6 +40,7 @@ impl<'a> PricePage<'a> {
             frame: visit.frame(console, "house-price-title"),
             model,
             is_there: price.is_some(),
+            revision: price.map(revision::of).unwrap_or_default(),
             prompt: text(price.map(|price| price.prompt)),
             cached_prompt: text(price.and_then(|price| price.cached_prompt)),
             completion: text(price.map(|price| price.completion)),
@@ -64,21 +69,39 @@ fn price(fields: &Fields) -> Result<Price, Trouble> {
 
 pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {
     let model = fields.text("model");
-    let saved = async {
+    let is_there = fields.has("there");
+    let saved: Result<(), Trouble> = async {
         let price = price(&fields)?;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
+            if is_there {
+                let present = house.prices.get(model).ok_or(LimitError::Outdated)?;
+                revision::check(revision::sent(&fields), present)?;
+            } else if house.prices.contains_key(model) {
+                return Err(LimitError::SameId);
+            }
             house.prices.insert(model.to_owned(), price);
             Ok(())
         });
-        Ok::<_, Trouble>(change.await?)
-    };
-    match saved.await {
+        change.await.map_err(|error| match error {
+            LimitError::SameId => Trouble::bad("error-price-there"),
+            error => error.into(),
+        })
+    }
+    .await;
+    match saved {
         Ok(()) => Ok(done(HERE, "done-price-saved")),
+        Err(trouble) if is_outdated(&trouble) => {
+            let (house, _) = console.auth.house_rules().await?;
+            let mut again = PricePage::new(&console, &visit, model.to_owned(), house.prices.get(model));
+            again.frame = again.frame.told(&trouble);
+            Ok(page_with(trouble.status(), &again))
+        }
         Err(trouble) => {
             let text = |name: &str| fields.text(name).to_owned();
             let new = PricePage::new(&console, &visit, model.to_owned(), None);
             let again = PricePage {
-                is_there: fields.has("there"),
+                is_there,
+                revision: revision::sent(&fields).to_owned(),
                 prompt: text("prompt"),
                 cached_prompt: text("cached_prompt"),
                 completion: text("completion"),
@@ -89,6 +112,33 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: F
             Ok(page_with(trouble.status(), &again))
         }
     }
+}
+
+/// Asks whether the price of the model in the query is to go.
+pub(super) async fn confirm(State(console): State<Console>, visit: Visit) -> Result<Response, Trouble> {
+    if !visit.target.contains('?') {
+        // The answer to the form, loaded again: it names no model.
+        return Ok(see(HERE));
+    }
+    let model = visit.query("model").unwrap_or_default();
+    let (house, _) = console.auth.house_rules().await?;
+    if !house.prices.contains_key(&model) {
+        return Err(Trouble::missing("error-no-such-price"));
+    }
+    let frame = visit.frame(&console, "house-price-remove-title");
+    Ok(page(&Confirm {
+        says: match model.as_str() {
+            "" => frame.t("house-other-models"),
+            model => model.to_owned(),
+        },
+        parts: vec![frame.t("house-price-remove")],
+        frame,
+        action: "/admin/prices/remove",
+        fields: &[("model", &model)],
+        button: "house-price-remove-button",
+        back: HERE,
+        type_this: None,
+    }))
 }
 
 pub(super) async fn remove(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {

@@ -2,6 +2,7 @@
 
 use localauth_core::{Auth, Limit, LimitError, LimitId, LimitRule};
 
+use super::revision;
 use crate::console::trouble::Trouble;
 
 /// The limit that an address names; `new` is one to be made.
@@ -21,20 +22,40 @@ pub(crate) fn known(limits: &[Limit], id: Option<LimitId>) -> Result<Option<&Lim
     found.map(Some).ok_or_else(|| Trouble::missing("error-no-such-limit"))
 }
 
-/// Gives the limit with this id another rule, or adds one.
+/// Gives the limit with this id another rule, if it still has the one of the revision `shown`; or adds one.
 pub(super) fn put(
     limits: &mut Vec<Limit>,
     id: Option<LimitId>,
+    shown: &str,
     rule: &LimitRule,
     auth: &Auth,
 ) -> Result<(), LimitError> {
     let Some(id) = id else {
+        // Both would hold, and only the narrower one would ever be seen to.
+        if limits.iter().any(|limit| is_for_the_same(&limit.rule, rule)) {
+            return Err(LimitError::SameId);
+        }
         limits.push(auth.new_limit(rule.clone())?);
         return Ok(());
     };
     let limit = limits.iter_mut().find(|limit| limit.id == id);
-    limit.ok_or(LimitError::NoSuchLimit)?.rule.clone_from(rule);
+    let limit = limit.ok_or(LimitError::NoSuchLimit)?;
+    revision::check(shown, &limit.rule)?;
+    limit.rule.clone_from(rule);
     Ok(())
+}
+
+/// Whether two limits of one list are about the same, so that one of them is one too many.
+fn is_for_the_same(one: &LimitRule, other: &LimitRule) -> bool {
+    one.model == other.model && one.window == other.window
+}
+
+/// Why a limit was not put: [`put`] calls a new one that is there already the same.
+pub(super) fn not_put(error: LimitError) -> Trouble {
+    match error {
+        LimitError::SameId => Trouble::bad("error-limit-there"),
+        error => error.into(),
+    }
 }
 
 /// Takes the limit with this id out.

@@ -74,6 +74,7 @@ pub(super) async fn confirm(
         parts: vec![frame.t("house-shared-remove-sessions")],
         frame,
         action: &format!("{HERE}/{}/remove", key.id),
+        fields: &[],
         button: "house-shared-remove-button",
         back: HERE,
         type_this: None,

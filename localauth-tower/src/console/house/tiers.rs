@@ -148,6 +148,7 @@ async fn ask(
         parts,
         frame,
         action: &format!("{HERE}/{name}/delete"),
+        fields: &[],
         button: "house-tier-delete-button",
         back: &format!("{HERE}/{name}"),
         type_this: None,

@@ -1,12 +1,14 @@
 //! Why somebody was refused, and what to change.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use http::Method;
+use ipnet::IpNet;
 use localauth_core::policy::{RouteTable, Rule};
 use localauth_core::{Denial, Identity, KEY_PREFIX, LimitStatus, PublicId, UserId};
 
@@ -34,6 +36,8 @@ struct Why<'a> {
     method: String,
     path: String,
     model: String,
+    /// From where the request would come.
+    address: String,
     answer: Option<Answer>,
 }
 
@@ -45,6 +49,8 @@ struct Answer {
     denial: Option<Refusal>,
     rule: Option<String>,
     limit: Option<LimitRow>,
+    /// Whether it holds for a request from one of the key's networks, as no address was given.
+    is_from_inside: bool,
 }
 
 struct Refusal {
@@ -66,6 +72,7 @@ impl<'a> Why<'a> {
             method: "POST".to_owned(),
             path: "/v1/chat/completions".to_owned(),
             model: String::new(),
+            address: String::new(),
             answer: None,
         }
     }
@@ -81,6 +88,7 @@ pub(super) async fn ask(State(console): State<Console>, visit: Visit, fields: Fi
     why.method = fields.text("method").to_ascii_uppercase();
     fields.text("path").clone_into(&mut why.path);
     fields.text("model").clone_into(&mut why.model);
+    fields.text("address").clone_into(&mut why.address);
     match answer(&console, &visit, &fields, &why).await {
         Ok(answer) => {
             why.answer = Some(answer);
@@ -107,14 +115,24 @@ fn shown(text: &str) -> String {
     }
 }
 
+/// Who is asked about.
+struct Whose {
+    identity: Arc<Identity>,
+    /// An address that the key may be used from, where it is bound to networks.
+    inside: Option<IpAddr>,
+}
+
 /// Who is asked about; `Err` is what they meet before any rule.
-async fn whose(console: &Console, visit: &Visit, text: &str) -> Result<Result<Arc<Identity>, Denial>, Trouble> {
+async fn whose(console: &Console, visit: &Visit, text: &str) -> Result<Result<Whose, Denial>, Trouble> {
     let Some(id) = key_id(text) else {
         let id = find::person(console, text).await?;
         if id == UserId::SHARED {
             return Err(Trouble::bad("error-why-shared"));
         }
-        return Ok(Ok(console.auth.identity_of(&visit.caller, id).await?));
+        return Ok(Ok(Whose {
+            identity: console.auth.identity_of(&visit.caller, id).await?,
+            inside: None,
+        }));
     };
     let id: PublicId = id.parse().map_err(|_| Trouble::missing("error-no-such-key"))?;
     let key = console.auth.find_key(&id).await?;
@@ -122,7 +140,11 @@ async fn whose(console: &Console, visit: &Visit, text: &str) -> Result<Result<Ar
     if key.revoked_at.is_some() {
         return Ok(Err(Denial::InvalidApiKey));
     }
-    Ok(Ok(console.auth.identity_of_key(&visit.caller, &id).await?))
+    let networks = key.scope.ips.iter().flatten();
+    Ok(Ok(Whose {
+        identity: console.auth.identity_of_key(&visit.caller, &id).await?,
+        inside: networks.map(IpNet::addr).next(),
+    }))
 }
 
 async fn answer(console: &Console, visit: &Visit, fields: &Fields, why: &Why<'_>) -> Result<Answer, Trouble> {
@@ -134,16 +156,19 @@ async fn answer(console: &Console, visit: &Visit, fields: &Fields, why: &Why<'_>
     if fields.some("who").is_none() {
         return Err(Trouble::bad("error-why-who"));
     }
+    let address = fields.some("address").map(str::parse::<IpAddr>).transpose();
+    let address = address.map_err(|_| Trouble::bad("error-why-address"))?;
+    let Whose { identity, inside } = match whose(console, visit, fields.text("who")).await? {
+        Ok(whose) => whose,
+        Err(denial) => return Ok(Answer::of(&why.frame, None, &refused(denial))),
+    };
     let request = Request {
         method: &method,
         path,
-        address: None,
+        // Without an address the networks are left out: as if it came from one of them.
+        address: address.or(inside),
         model: Some(&why.model),
         default_model: console.default_model.as_deref(),
-    };
-    let identity = match whose(console, visit, fields.text("who")).await? {
-        Ok(identity) => identity,
-        Err(denial) => return Ok(Answer::of(&why.frame, None, &refused(denial))),
     };
     let judged = match identity.admit(console.auth.now()) {
         Ok(()) => {
@@ -154,7 +179,10 @@ async fn answer(console: &Console, visit: &Visit, fields: &Fields, why: &Why<'_>
         }
         Err(denial) => refused(denial),
     };
-    Ok(Answer::of(&why.frame, Some(&identity), &judged))
+    Ok(Answer {
+        is_from_inside: address.is_none() && inside.is_some(),
+        ..Answer::of(&why.frame, Some(&identity), &judged)
+    })
 }
 
 /// What is refused before the route is looked at.
@@ -192,6 +220,7 @@ impl Answer {
                 .limit
                 .as_ref()
                 .map(|status: &LimitStatus| LimitRow::standing(frame, status)),
+            is_from_inside: false,
         }
     }
 }

@@ -83,6 +83,7 @@ pub(super) async fn confirm(
         ],
         frame,
         action: &format!("{back}/keys/{}/revoke", key.id),
+        fields: &[],
         button: "users-key-revoke-button",
         back: &back,
         type_this: None,

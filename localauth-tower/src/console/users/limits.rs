@@ -7,7 +7,8 @@ use localauth_core::{LimitId, User};
 use super::{HERE, find};
 use crate::console::Console;
 use crate::console::fields::Fields;
-use crate::console::house::limits::{LimitPage, Place, rule};
+use crate::console::house::limits::{self, LimitPage, Place, rule};
+use crate::console::house::revision::{self, is_outdated};
 use crate::console::house::rules::{known, limit_id};
 use crate::console::page::done;
 use crate::console::trouble::Trouble;
@@ -48,11 +49,22 @@ pub(super) async fn show(
     Path((id, limit)): Path<(String, String)>,
 ) -> Result<Response, Trouble> {
     let user = find::by_id(&console, &id).await?;
-    let id = limit_id(&limit)?;
+    present(&console, &visit, &user, &limit, None).await
+}
+
+/// The limit as it is, with what went wrong if something did.
+async fn present(
+    console: &Console,
+    visit: &Visit,
+    user: &User,
+    limit: &str,
+    trouble: Option<&Trouble>,
+) -> Result<Response, Trouble> {
+    let id = limit_id(limit)?;
     let own = console.auth.user_limits(user.id).await?;
     let rule = known(&own.limits, id)?.map(|limit| &limit.rule);
-    let address = Address::of(&console, &visit, &user, &limit);
-    Ok(LimitPage::show(&console, &visit, address.place(id), rule))
+    let address = Address::of(console, visit, user, limit);
+    Ok(LimitPage::show(console, visit, address.place(id), rule, trouble))
 }
 
 pub(super) async fn save(
@@ -64,16 +76,37 @@ pub(super) async fn save(
     let user = find::by_id(&console, &id).await?;
     let id = limit_id(&limit)?;
     let own = console.auth.user_limits(user.id).await?;
-    let model = known(&own.limits, id)?.map(|limit| limit.rule.model.as_str());
+    let before = known(&own.limits, id)?.map(|limit| &limit.rule);
     let address = Address::of(&console, &visit, &user, &limit);
     let saved = async {
-        let rule = rule(&fields, model)?;
+        let rule = rule(&fields, before.map(|rule| rule.model.as_str()))?;
+        // A user has one limit for each model: another one would take its place.
+        if before.is_none() && own.limits.iter().any(|limit| limit.rule.model == rule.model) {
+            return Err(Trouble::bad("error-user-limit-there"));
+        }
+        if let Some(before) = before {
+            revision::check(revision::sent(&fields), before)?;
+        }
         Ok::<_, Trouble>(console.auth.set_user_limit(&visit.caller, user.id, rule).await?)
     };
     match saved.await {
         Ok(_) => Ok(done(&address.back, "done-limit-saved")),
+        Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &user, &limit, Some(&trouble)).await,
         Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
     }
+}
+
+pub(super) async fn confirm(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, limit)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let user = find::by_id(&console, &id).await?;
+    let id = limit_id(&limit)?;
+    let own = console.auth.user_limits(user.id).await?;
+    let present = known(&own.limits, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
+    let address = Address::of(&console, &visit, &user, &limit);
+    Ok(limits::confirm(&console, &visit, address.place(id), present))
 }
 
 pub(super) async fn remove(

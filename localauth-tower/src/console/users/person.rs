@@ -8,11 +8,13 @@ use localauth_core::{
     User, UserLimits,
 };
 
+use super::access::list_of;
 use super::{HERE, find, words};
 use crate::console::Console;
 use crate::console::frame::Frame;
 use crate::console::house::access::{self, Group, Models};
 use crate::console::house::limits::LimitRow;
+use crate::console::house::revision;
 use crate::console::page::{page, page_with};
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
@@ -40,6 +42,9 @@ pub(super) struct Person {
     used: UsageTotals,
     total_tokens: u64,
     groups: Vec<Group>,
+    /// Name what the forms were filled in from.
+    pub(super) features_revision: String,
+    pub(super) models_revision: String,
     models: Models,
     tiers: Vec<String>,
     /// The tier they were put into, or nothing.
@@ -147,8 +152,10 @@ impl Person {
             is_service: user.provider == Provider::Service,
             total_tokens: report.totals.total_tokens(),
             used: report.totals,
+            features_revision: revision::of(&user.permissions),
+            models_revision: revision::of(&list_of(user)),
             groups: switches(console, &frame, user, house.tier_of(&own)),
-            models: Models::of(&console.models, user.models.enabled.then_some(&user.models.models)),
+            models: Models::of(&console.models, !user.models.enabled, &user.models.models),
             tiers: house.tiers.keys().map(ToString::to_string).collect(),
             tier: own.tier.map(|tier| tier.to_string()).unwrap_or_default(),
             default_tier: house.default_tier.map(|tier| tier.to_string()).unwrap_or_default(),

@@ -49,6 +49,7 @@ async fn ask(console: &Console, visit: &Visit, user: &User, trouble: Option<&Tro
         parts,
         frame,
         action: &format!("{back}/delete"),
+        fields: &[],
         button: "users-delete-button",
         back: &back,
         type_this: Some(user.email.as_str()),

@@ -3,7 +3,7 @@
 use localauth_core::{Caller, HouseRules, NewKey, Price, Role, TierName};
 
 use crate::support::{MARKUP, NOBODY, World};
-use crate::users::admin;
+use crate::users::{admin, fill_in};
 
 async fn house(world: &World) -> HouseRules {
     world.auth.house_rules().await.unwrap().0
@@ -54,8 +54,7 @@ async fn a_tier_is_made_and_changed() {
         ("feature-agents", "on"),
         ("feature-chat", ""),
     ];
-    browser
-        .post("/admin/tiers/pro", &fields)
+    fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &fields)
         .await
         .leads_to("/admin/tiers/pro?done=tier-saved");
     let now = house(&world).await;
@@ -78,8 +77,7 @@ async fn a_tier_is_made_and_changed() {
         [("weight", "1"), ("models", "")],
         [("feature-nothing", "on"), ("models", "all")],
     ] {
-        browser
-            .post("/admin/tiers/pro", &wrong)
+        fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &wrong)
             .await
             .expect(400)
             .says("role=\"alert\"");
@@ -88,12 +86,39 @@ async fn a_tier_is_made_and_changed() {
 }
 
 #[tokio::test]
+async fn a_refused_tier_form_keeps_what_was_chosen() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    browser.post("/admin/tiers", &[("name", "pro")]).await;
+    let fields = [
+        ("default", "on"),
+        ("weight", "1.5x"),
+        ("models", "some"),
+        ("model", "demo"),
+        ("more", "own-model"),
+        ("feature-chat", "off"),
+    ];
+    let refused = fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &fields).await;
+    refused
+        .expect(400)
+        .says("value=\"1.5x\"")
+        .says("name=\"default\" value=\"on\" checked")
+        .says("value=\"some\" checked")
+        .says("value=\"demo\" checked")
+        .says("value=\"own-model\" checked")
+        .says("value=\"off\" selected");
+    assert_eq!(house(&world).await.default_tier, None);
+}
+
+#[tokio::test]
 async fn a_tier_goes_when_nobody_and_nothing_is_in_it() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
     browser.post("/admin/tiers", &[("name", "pro")]).await;
     let default = [("default", "on"), ("models", "all")];
-    browser.post("/admin/tiers/pro", &default).await.expect(303);
+    fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &default)
+        .await
+        .expect(303);
     // The default one stays, and so does one that somebody is in.
     browser
         .get("/admin/tiers/pro/delete")
@@ -105,9 +130,8 @@ async fn a_tier_goes_when_nobody_and_nothing_is_in_it() {
         .await
         .expect(409)
         .says("New users come into this tier");
-    browser
-        .post("/admin/tiers/pro", &[("models", "all"), ("weight", "1")])
-        .await;
+    let none = [("models", "all"), ("weight", "1")];
+    fill_in(&mut browser, "/admin/tiers/pro", "/admin/tiers/pro", &none).await;
     assert_eq!(house(&world).await.default_tier, None);
     let ada = world.user("ada", Role::User).await;
     world
@@ -201,13 +225,22 @@ async fn limits_of_tiers_and_of_everyone_go_on_counting_when_they_change() {
         let path = format!("{at}/{}", before[0].id);
         browser.get(&path).await.expect(200).shows_markup_as_text();
         let changed = [("window", "6h"), ("model", "demo"), ("max_requests", "6")];
-        browser
-            .post(&path, &changed)
+        fill_in(&mut browser, &path, &path, &changed)
             .await
             .leads_to(&format!("{back}?done=limit-saved"));
         let after = limits().await;
         assert_eq!((after[0].id, after[0].rule.max_requests), (before[0].id, Some(6)));
         assert_eq!(after[1], before[1]);
+        browser
+            .get(&path)
+            .await
+            .says(&format!("href=\"{path}/remove\""))
+            .does_not_say(&format!("action=\"{path}/remove\""));
+        let asked = browser.get(&format!("{path}/remove")).await.expect(200);
+        asked
+            .says(&format!("action=\"{path}/remove\""))
+            .says("Requests: 6, 6 hours");
+        assert_eq!(limits().await, after, "to look changes nothing");
         browser
             .post(&format!("{path}/remove"), &[])
             .await
@@ -215,6 +248,7 @@ async fn limits_of_tiers_and_of_everyone_go_on_counting_when_they_change() {
         assert_eq!(limits().await, before[1..]);
         for gone in [path, format!("{at}/{NOBODY}"), format!("{at}/x")] {
             browser.get(&gone).await.expect(404).says("no such limit");
+            browser.get(&format!("{gone}/remove")).await.expect(404);
             browser.post(&format!("{gone}/remove"), &[]).await;
         }
         assert_eq!(limits().await, before[1..]);
@@ -256,7 +290,15 @@ async fn prices_are_money_for_a_million_tokens() {
         .await
         .expect(200)
         .shows_markup_as_text();
-    page.says("value=\"15.5\"").says("Remove this price");
+    page.says("value=\"15.5\"")
+        .says("Remove this price")
+        .does_not_say("action=\"/admin/prices/remove\"");
+    let asked = browser.get(&format!("/admin/prices/remove?model=%22{path}")).await;
+    asked
+        .expect(200)
+        .shows_markup_as_text()
+        .says("action=\"/admin/prices/remove\"");
+    browser.get("/admin/prices/remove?model=none").await.expect(404);
     for wrong in [("prompt", "x"), ("second", "1.0000001"), ("completion", "-1")] {
         let refused = browser
             .post("/admin/prices", &[("model", "demo"), wrong])

@@ -192,3 +192,59 @@ async fn who_is_meant_has_to_be_clear() {
     odd.shows_markup_as_text();
     assert_eq!(world.auth.list_users(&UserQuery::default()).await.unwrap().len(), 3);
 }
+
+/// A key that is bound to networks is not called too narrow for want of an address.
+#[tokio::test]
+async fn networks_count_where_an_address_is_given() {
+    let world = world();
+    let (_, mut browser) = admin(&world).await;
+    let ada = world.user("ada", Role::User).await;
+    let scope = KeyScope {
+        ips: Some(vec!["10.1.0.0/16".parse().unwrap(), "2001:db8::/32".parse().unwrap()]),
+        ..KeyScope::default()
+    };
+    let made = world
+        .auth
+        .create_key(ada.id, NewKey::named("bound").scoped(scope))
+        .await
+        .unwrap();
+    let prefix = made.key.public_id.key_prefix();
+    let from = |who: &str, address: &str| {
+        let fields = [
+            ("who", who),
+            ("method", "POST"),
+            ("path", "/v1/chat/completions"),
+            ("address", address),
+        ];
+        fields.map(|(name, value)| (name, value.to_owned()))
+    };
+    for (who, address, says, left_out) in [
+        (prefix.as_str(), "", "would pass now", true),
+        (prefix.as_str(), " 10.1.2.3 ", "would pass now", false),
+        (prefix.as_str(), "2001:db8::7", "would pass now", false),
+        (prefix.as_str(), "10.2.0.1", "403 key_scope", false),
+        ("ada", "", "would pass now", false),
+        ("ada", "10.2.0.1", "would pass now", false),
+    ] {
+        let fields = from(who, address);
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let answer = browser.post("/admin/why", &fields).await.expect(200).says(says);
+        assert_eq!(
+            answer.text.contains("They are left out here"),
+            left_out,
+            "{who} {address}"
+        );
+    }
+    let fields = from(&prefix, MARKUP);
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let odd = browser.post("/admin/why", &fields).await.expect(400);
+    odd.shows_markup_as_text().says("Write an address such as");
+    // What else is too narrow is still said.
+    let off = [("chat".to_owned(), false)].into();
+    world
+        .auth
+        .set_permissions(&Caller::operator(), ada.id, &off)
+        .await
+        .unwrap();
+    ask(&mut browser, &prefix, CHAT, "").await.says("403 feature_disabled");
+}

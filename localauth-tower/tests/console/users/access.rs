@@ -1,8 +1,8 @@
 //! Features, models and tiers of a user.
 
-use localauth_core::{Caller, LimitError, Role, Tier};
+use localauth_core::{Caller, LimitError, ModelAllowList, Role, Tier};
 
-use super::{admin, of};
+use super::{admin, fill_in, of, revision};
 use crate::support::{MARKUP, World};
 
 async fn tier(world: &World, name: &str, tier: Tier) {
@@ -44,7 +44,7 @@ async fn features_are_on_off_or_as_they_are() {
     let page = browser.get(&of(&ada, "")).await.expect(200);
     page.says("As tier pro says: on").says("As tier pro says: off");
     let fields = [("feature-chat", "off"), ("feature-skills", "on"), ("feature-vad", "")];
-    let saved = browser.post(&of(&ada, "/permissions"), &fields).await;
+    let saved = fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/permissions"), &fields).await;
     saved.leads_to(&format!("{}?done=user-features", of(&ada, "")));
     let now = world.auth.find_user(ada.id).await.unwrap().unwrap();
     assert_eq!(
@@ -61,7 +61,9 @@ async fn features_are_on_off_or_as_they_are() {
         .unwrap();
     assert!(chat.contains("value=\"off\" selected"), "{chat}");
     for wrong in [[("feature-chat", "maybe")], [("feature-nothing", "on")]] {
-        browser.post(&of(&ada, "/permissions"), &wrong).await.expect(400);
+        fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/permissions"), &wrong)
+            .await
+            .expect(400);
     }
     assert_eq!(
         world.auth.find_user(ada.id).await.unwrap().unwrap().permissions,
@@ -84,7 +86,7 @@ async fn models_are_all_or_those_of_a_list() {
     let ada = world.user("ada", Role::User).await;
     let own = format!("{MARKUP}\r\nown-model\n");
     let fields = [("models", "some"), ("model", "demo"), ("more", own.as_str())];
-    let saved = browser.post(&of(&ada, "/models"), &fields).await;
+    let saved = fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/models"), &fields).await;
     saved.leads_to(&format!("{}?done=user-models", of(&ada, "")));
     let now = world.auth.find_user(ada.id).await.unwrap().unwrap();
     assert!(now.models.enabled && now.models.allows("demo") && now.models.allows("own-model"));
@@ -94,7 +96,7 @@ async fn models_are_all_or_those_of_a_list() {
         .says("value=\"demo\" checked")
         .says("value=\"llama\">");
     // None at all is a list too; saying nothing opens nothing.
-    browser.post(&of(&ada, "/models"), &[("models", "some")]).await;
+    fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/models"), &[("models", "some")]).await;
     assert!(
         !world
             .auth
@@ -111,10 +113,78 @@ async fn models_are_all_or_those_of_a_list() {
         .expect(400)
         .says("Say whether all models");
     let long = "x".repeat(300);
-    let refused = browser
-        .post(&of(&ada, "/models"), &[("models", "some"), ("model", &long)])
-        .await;
+    let too_long = [("models", "some"), ("model", long.as_str())];
+    let refused = fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/models"), &too_long).await;
     refused.expect(400).says("at most 1,000 models");
-    browser.post(&of(&ada, "/models"), &[("models", "all")]).await;
+    fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/models"), &[("models", "all")]).await;
     assert!(!world.auth.find_user(ada.id).await.unwrap().unwrap().models.enabled);
+}
+
+/// Whoever sends a page from before another administrator's change takes nothing back that was decided meanwhile.
+#[tokio::test]
+async fn a_page_from_before_another_change_opens_nothing_again() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    let ada = world.user("ada", Role::User).await;
+    let by = Caller::operator();
+    let seen = browser.get(&of(&ada, "")).await.expect(200);
+    let (features, models) = (of(&ada, "/permissions"), of(&ada, "/models"));
+    let (old_features, old_models) = (revision(&seen, &features), revision(&seen, &models));
+    // Meanwhile somebody else takes the chat away, and all models but one.
+    let off = [("chat".to_owned(), false)].into();
+    world.auth.set_permissions(&by, ada.id, &off).await.unwrap();
+    let list = ModelAllowList {
+        enabled: true,
+        models: ["demo".to_owned()].into(),
+    };
+    world.auth.set_models(&by, ada.id, list.clone()).await.unwrap();
+    for from in ["", old_features.as_str()] {
+        let stale = [("feature-chat", ""), ("feature-skills", "on"), ("revision", from)];
+        let refused = browser.post(&features, &stale).await.expect(409);
+        refused
+            .says("Somebody else changed this")
+            .says("value=\"off\" selected");
+    }
+    for from in ["", old_models.as_str()] {
+        let stale = [("models", "all"), ("revision", from)];
+        let refused = browser.post(&models, &stale).await.expect(409);
+        refused
+            .says("Somebody else changed this")
+            .says("value=\"demo\" checked");
+    }
+    // A form that says nothing is no wish that nothing be said.
+    let empty = fill_in(&mut browser, &of(&ada, ""), &features, &[]).await;
+    empty.expect(400).says("said nothing about any feature");
+    let now = world.auth.find_user(ada.id).await.unwrap().unwrap();
+    assert_eq!((now.permissions, now.models), (off, list));
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_count_is_still_there_when_it_counts_again() {
+    let world = World::new();
+    let (_, mut browser) = admin(&world).await;
+    let ada = world.user("ada", Role::User).await;
+    let list = |enabled| ModelAllowList {
+        enabled,
+        models: ["demo".to_owned(), "own-model".to_owned()].into(),
+    };
+    let by = Caller::operator();
+    world.auth.set_models(&by, ada.id, list(false)).await.unwrap();
+    let page = browser.get(&of(&ada, "")).await.expect(200);
+    let page = page
+        .says("value=\"all\" checked")
+        .says("value=\"own-model\" checked")
+        .says("value=\"demo\" checked");
+    // As a browser sends it once "only these" is chosen: with the boxes that are ticked.
+    let ticked = page.text.split("name=\"model\" value=\"").skip(1);
+    let ticked: Vec<&str> = ticked
+        .filter(|rest| rest.split('>').next().unwrap().ends_with("checked"))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    let mut fields = vec![("models", "some")];
+    fields.extend(ticked.into_iter().map(|name| ("model", name)));
+    let saved = fill_in(&mut browser, &of(&ada, ""), &of(&ada, "/models"), &fields).await;
+    saved.expect(303);
+    let now = world.auth.find_user(ada.id).await.unwrap().unwrap();
+    assert_eq!(now.models, list(true));
 }

@@ -3,7 +3,7 @@
 use localauth_core::{Caller, Role, Status};
 
 use super::{admin, of, sign_in, visitor};
-use crate::support::World;
+use crate::support::{MARKUP, World};
 
 const SHARED: &str = "a-shared-key-of-the-configuration";
 
@@ -240,4 +240,58 @@ async fn an_account_goes_when_its_address_was_typed() {
     gone.leads_to("/admin/users?done=user-deleted");
     assert!(world.auth.find_user(ada.id).await.unwrap().is_none());
     browser.get(&of(&ada, "")).await.expect(404);
+}
+
+/// What shuts out or raises somebody is asked about first; the page of a user does none of it with one click.
+#[tokio::test]
+async fn disabling_and_roles_are_asked_about_first() {
+    let world = World::new();
+    let (root, mut browser) = admin(&world).await;
+    let ada = world.user(MARKUP, Role::User).await;
+    let second = world.user("second", Role::Admin).await;
+    for user in [&ada, &second] {
+        let page = browser.get(&of(user, "")).await.expect(200);
+        for form in ["/status\"", "/role\""] {
+            page.text
+                .split("<form")
+                .for_each(|rest| assert!(!rest.split('>').next().unwrap().contains(form), "{rest}"));
+        }
+    }
+    for (user, link, asks, sent) in [
+        (
+            &ada,
+            "/status?status=disabled",
+            "Disable the account of",
+            ("status", "disabled"),
+        ),
+        (&ada, "/role?role=admin", "an administrator?", ("role", "admin")),
+        (&second, "/role?role=user", "role away from", ("role", "user")),
+    ] {
+        browser.get(&of(user, "")).await.says(&of(user, link));
+        let (path, _) = link.split_once('?').unwrap();
+        let page = browser.get(&of(user, link)).await.expect(200);
+        let page = page.says(asks).does_not_say("<script>alert");
+        page.says(&format!("action=\"{}\"", of(user, path)))
+            .says(&format!("name=\"{}\" value=\"{}\"", sent.0, sent.1));
+    }
+    browser.get(&of(&ada, "/role?role=admin")).await.shows_markup_as_text();
+    // What is so already, and what is no wish at all, is not asked about.
+    for link in [
+        "/role?role=user",
+        "/role?role=god",
+        "/role",
+        "/status?status=active",
+        "/status?status=odd",
+        "/status",
+    ] {
+        browser.get(&of(&ada, link)).await.leads_to(&of(&ada, ""));
+    }
+    for user in [&ada, &second, &root] {
+        let now = world.auth.find_user(user.id).await.unwrap().unwrap();
+        assert_eq!(
+            (now.role, now.status),
+            (user.role, user.status),
+            "to look changes nothing"
+        );
+    }
 }

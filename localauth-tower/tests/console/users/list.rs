@@ -113,6 +113,9 @@ async fn who_waits_stands_first_and_is_let_in_from_there() {
         .await
         .says("Approve")
         .says("Decline")
+        // Not a form that makes anybody active who is not any more what the page shows.
+        .says(&format!("action=\"{}\"", of(&nora, "/approve")))
+        .does_not_say("value=\"active\"")
         .does_not_say("Act as this user");
     browser
         .post(&of(&nora, "/approve"), &[])
