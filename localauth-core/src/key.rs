@@ -14,6 +14,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
@@ -187,6 +188,17 @@ pub struct ApiKey {
     pub parent_id: Option<KeyId>,
     /// Its secret before the last rotation.
     pub previous: Option<PreviousSecret>,
+}
+
+impl ApiKey {
+    /// Names its present secret, and tells nothing of it: another after each rotation.
+    pub fn secret_mark(&self) -> String {
+        let hash = Sha256::new()
+            .chain_update(self.digest.version.0.to_be_bytes())
+            .chain_update(self.digest.digest.as_bytes())
+            .finalize();
+        hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// A key's secret from before its last rotation. Kept after its end, to tell who still uses it.

@@ -136,11 +136,12 @@ async fn a_late_answer_cannot_undo_a_revocation() {
             &self,
             owner: Option<UserId>,
             id: KeyId,
+            current: Option<&StoredDigest>,
             digest: StoredDigest,
             grace_until: Timestamp,
             now: Timestamp,
         ) -> Result<Option<(UserId, Epoch)>, StoreError> {
-            self.0.rotate_key(owner, id, digest, grace_until, now).await
+            self.0.rotate_key(owner, id, current, digest, grace_until, now).await
         }
         async fn revoke_key(
             &self,

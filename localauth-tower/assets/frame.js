@@ -44,8 +44,9 @@ for (const control of document.querySelectorAll('[data-submit]')) {
 if (document.body.hasAttribute('data-signed-in')) {
   const look = async () => {
     if (document.hidden) return;
-    const answer = await fetch('/console/session', { cache: 'no-store' }).catch(() => null);
-    if (answer?.status === 401 || answer?.status === 403) {
+    // What leads to the sign-in says the same: without TLS, browsers do not tell the server that a script asks.
+    const answer = await fetch('/console/session', { cache: 'no-store', redirect: 'manual' }).catch(() => null);
+    if (answer?.status === 401 || answer?.type === 'opaqueredirect') {
       location.replace(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     }
   };

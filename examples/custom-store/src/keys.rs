@@ -61,16 +61,19 @@ impl KeyStore for FileStore {
         &self,
         owner: Option<UserId>,
         id: KeyId,
+        current: Option<&StoredDigest>,
         digest: StoredDigest,
         grace_until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<(UserId, Epoch)>, StoreError> {
+        let current = current.copied();
         self.change(move |tables| {
             let is_it = |key: &&mut ApiKey| {
                 key.id == id
                     && key.revoked_at.is_none()
                     && !key.expires_at.is_some_and(|end| now.is_past(end))
                     && owner.is_none_or(|owner| key.user_id == owner)
+                    && current.is_none_or(|current| key.digest == current)
             };
             let Some(key) = tables.keys.iter_mut().find(is_it) else {
                 return Ok(None);

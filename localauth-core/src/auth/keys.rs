@@ -67,6 +67,9 @@ pub enum KeyError {
     /// There is no such key.
     #[error("API key not found")]
     NotFound,
+    /// The key was given another secret meanwhile.
+    #[error("the key has got another new secret meanwhile: look at it again")]
+    Outdated,
     /// There is no such user.
     #[error("there is no such user")]
     NoSuchUser,
@@ -230,20 +233,56 @@ impl Auth {
     /// [`KeyError`] when there is no such key that is still good, the credential has less than the key or may not, or
     /// the store could not answer.
     pub async fn rotate_key(&self, caller: &Caller, id: KeyId, grace: Duration) -> Result<RotatedKey, KeyError> {
+        self.rotate(caller, id, None, grace).await
+    }
+
+    /// The same, if the secret that the caller looked at is still the key's: `seen` is its [`ApiKey::secret_mark`]. A
+    /// form that is sent twice makes one new secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`rotate_key`](Self::rotate_key), and [`KeyError::Outdated`] when the key has another secret by now.
+    pub async fn rotate_seen_key(
+        &self,
+        caller: &Caller,
+        id: KeyId,
+        seen: &str,
+        grace: Duration,
+    ) -> Result<RotatedKey, KeyError> {
+        self.rotate(caller, id, Some(seen), grace).await
+    }
+
+    async fn rotate(
+        &self,
+        caller: &Caller,
+        id: KeyId,
+        seen: Option<&str>,
+        grace: Duration,
+    ) -> Result<RotatedKey, KeyError> {
         let inner = &self.0;
         let identity = caller.identity().ok_or(Denial::MissingCredentials)?;
         let key = self.reachable_key(identity, id).await?;
+        if seen.is_some_and(|seen| seen != key.secret_mark()) {
+            return Err(KeyError::Outdated);
+        }
         let now = self.now();
         let plain = PlainKey::with_public_id(key.public_id, &*inner.entropy)?;
         let digest = inner.ring.stored_digest(plain.tail());
         let grace_until = now + grace;
         let owner = Some(identity.user_id());
+        let current = seen.map(|_| &key.digest);
         let rotated = inner
             .stores
             .keys
-            .rotate_key(owner, id, digest, grace_until, now)
+            .rotate_key(owner, id, current, digest, grace_until, now)
             .await?;
-        let (user, epoch) = rotated.ok_or(KeyError::NotFound)?;
+        let Some((user, epoch)) = rotated else {
+            let now = inner.stores.keys.find_key_by_id(id).await?;
+            return Err(match now {
+                Some(now) if seen.is_some() && now.digest != key.digest => KeyError::Outdated,
+                _ => KeyError::NotFound,
+            });
+        };
         inner.changed(user, epoch);
         let detail = format!(
             "{}, the old secret until {}",

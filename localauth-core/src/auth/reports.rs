@@ -40,6 +40,8 @@ pub struct UsageReportRow {
     pub model: Arc<str>,
     /// Whose usage it is; `None` when that user was deleted.
     pub user_id: Option<UserId>,
+    /// The same, also when they were deleted: tells apart those of one name, and leads nowhere.
+    pub owner_id: UserId,
     /// Their name.
     pub user_name: Arc<str>,
     /// The sums.
@@ -124,6 +126,7 @@ impl Auth {
                 bucket: name,
                 model: row.model,
                 user_id,
+                owner_id: row.user_id,
                 user_name: row.user_name,
                 totals: row.totals,
             });

@@ -15,7 +15,7 @@ use crate::id::{Epoch, KeyId, SessionId, UserId};
 use crate::identity::{Identity, Source};
 use crate::password::{Password, PasswordError, Verified};
 use crate::secret::StoredDigest;
-use crate::session::{SESSION_LIFETIME, Session, SessionToken};
+use crate::session::{self, SESSION_LIFETIME, Session, SessionToken};
 use crate::user::{Email, Status, User};
 
 /// A user, and the session they were given.
@@ -319,5 +319,32 @@ impl Auth {
                 .await;
         }
         Ok(())
+    }
+
+    /// Ends the session that `token` belongs to, whoever else the request might come from: who has a session's token may
+    /// end it from anywhere, also where the session may nothing else. `false` when there is no such session.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store could not answer.
+    pub async fn sign_out_token(&self, caller: &Caller, token: &[u8]) -> Result<bool, StoreError> {
+        let inner = &self.0;
+        let Some(tail) = session::parse(token, &inner.ring) else {
+            return Ok(false);
+        };
+        let digests = inner.ring.all_digests(tail);
+        let Some(found) = inner.stores.sessions.find_session(&digests).await? else {
+            return Ok(false);
+        };
+        let Some((user, epoch)) = inner.stores.sessions.end_session(None, found.session.id).await? else {
+            return Ok(false);
+        };
+        inner.changed(user, epoch);
+        let (caller, target) = match &found.user {
+            Some(user) => (caller.known_as(user.id, &user.name), user.id.to_string()),
+            None => (caller.unknown(), "legacy-api-key".to_owned()),
+        };
+        self.audit_done(&caller, AuditAction::SignOut, &target, "").await;
+        Ok(true)
     }
 }

@@ -85,6 +85,7 @@ macro_rules! __contract_keys {
             a_key_and_its_owner_are_of_one_moment,
             a_revocation_given_up_halfway_blocks_nobody,
             a_rotated_key_has_a_new_secret_and_the_one_before,
+            a_secret_that_many_saw_is_replaced_once,
             a_still_older_secret_is_forgotten,
             only_a_good_key_of_ones_own_is_rotated,
             a_rotation_is_of_one_moment,

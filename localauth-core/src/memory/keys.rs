@@ -69,6 +69,7 @@ impl KeyStore for MemoryStore {
         &self,
         owner: Option<UserId>,
         id: KeyId,
+        current: Option<&StoredDigest>,
         digest: StoredDigest,
         grace_until: Timestamp,
         now: Timestamp,
@@ -78,6 +79,7 @@ impl KeyStore for MemoryStore {
             owner.is_none_or(|owner| owner == key.user_id)
                 && key.revoked_at.is_none()
                 && !key.expires_at.is_some_and(|end| now.is_past(end))
+                && current.is_none_or(|current| *current == key.digest)
         };
         let Some(key) = tables.keys.get_mut(&id).filter(good) else {
             return Ok(None);

@@ -64,7 +64,8 @@ pub trait KeyStore: Send + Sync {
     /// Gives a key the secret with `digest` and moves its owner's epoch. What was its secret becomes
     /// [`ApiKey::previous`], good until `grace_until`; a still older one is forgotten. Sessions made from the key so far
     /// end then too, if not before: who made them may have had nothing but the old secret. With `owner`, only a key of
-    /// theirs. `None` when there is no such key, it is somebody else's, revoked, or over at `now`.
+    /// theirs; with `current`, only while that is its secret's digest: of many that saw the same secret, one wins. `None`
+    /// when there is no such key, it is somebody else's, revoked, or over at `now`, or has another secret.
     ///
     /// # Errors
     ///
@@ -73,6 +74,7 @@ pub trait KeyStore: Send + Sync {
         &self,
         owner: Option<UserId>,
         id: KeyId,
+        current: Option<&StoredDigest>,
         digest: StoredDigest,
         grace_until: Timestamp,
         now: Timestamp,

@@ -100,6 +100,7 @@ impl KeyStore for SqlStore {
         &self,
         owner: Option<UserId>,
         id: KeyId,
+        current: Option<&StoredDigest>,
         digest: StoredDigest,
         grace_until: Timestamp,
         now: Timestamp,
@@ -121,7 +122,9 @@ impl KeyStore for SqlStore {
                 Condition::any()
                     .add(key::Column::ExpiresAt.is_null())
                     .add(key::Column::ExpiresAt.gt(now.as_millis())),
-            );
+            )
+            .and_where_option(current.map(|seen| key::Column::SecretVersion.eq(i64::from(seen.version.0))))
+            .and_where_option(current.map(|seen| key::Column::Digest.eq(DigestBytes::from(&seen.digest))));
         self.change(async move |transaction| change_good_key(transaction, owner, id, rotate, Some(grace_until)).await)
             .await
     }

@@ -12,6 +12,7 @@ error-no-such-page = Diese Seite gibt es nicht.
 error-not-a-form = Hier werden nur Formulare gelesen.
 error-too-large = Das ist zu viel Text für ein Formular. Kürzen Sie ihn und versuchen Sie es noch einmal.
 error-number = Schreiben Sie ganze Zahlen ohne Buchstaben, oder lassen Sie das Feld leer.
+error-list-empty = In einer Liste stehen nur Trennzeichen. Schreiben Sie die Einträge hinein, oder lassen Sie das Feld leer, um nichts einzuschränken.
 error-limited = { $seconds ->
     [one] Zu viele Versuche. Versuchen Sie es in einer Sekunde noch einmal.
    *[other] Zu viele Versuche. Versuchen Sie es in { $seconds } Sekunden noch einmal.

@@ -21,3 +21,4 @@ copy = Kopieren
 to-home = Zur Startseite
 impersonating = Sie handeln als { $name }. Alles, was Sie tun, wird auch unter Ihrem eigenen Namen festgehalten, { $by }.
 impersonating-end = Nicht mehr als diese Person handeln
+refusal-go-back = Was Sie eingegeben haben, ist nicht verloren: Gehen Sie im Browser zurück zu der Seite mit dem Formular.

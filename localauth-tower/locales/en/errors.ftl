@@ -12,6 +12,7 @@ error-no-such-page = There is no such page.
 error-not-a-form = Only forms are read here.
 error-too-large = That is too much text for one form. Shorten it and try again.
 error-number = Write whole numbers without letters, or leave the field empty.
+error-list-empty = A list has only separators in it. Write its entries, or leave it empty for no restriction.
 error-limited = { $seconds ->
     [one] Too many attempts. Try again in one second.
    *[other] Too many attempts. Try again in { $seconds } seconds.

@@ -21,3 +21,4 @@ copy = Copy
 to-home = To the home page
 impersonating = You are acting as { $name }. Everything you do is recorded under your own name too, { $by }.
 impersonating-end = Stop acting as them
+refusal-go-back = What you typed is not lost: go back in your browser to the page with the form.

@@ -20,7 +20,10 @@ fn set(response: &mut Response, cookie: &Cookie<'_>) {
     // A token is base 62: always a valid header value.
     if let Ok(mut value) = HeaderValue::try_from(cookie.to_string()) {
         value.set_sensitive(true);
-        response.headers_mut().append(header::SET_COOKIE, value);
+        let headers = response.headers_mut();
+        headers.append(header::SET_COOKIE, value);
+        // Whatever the answer says of itself: no cache may give one browser's session to another.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::LazyLock;
 
+use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use http::{HeaderValue, StatusCode, header};
 
 struct Asset {
@@ -61,7 +63,12 @@ pub(super) fn icon() -> &'static str {
     &ADDRESS
 }
 
-pub(super) async fn asset(Path(name): Path<String>) -> Response {
+/// For everybody, and without a look at who asks.
+pub(super) fn router() -> Router {
+    Router::new().route("/console/{asset}", get(asset))
+}
+
+async fn asset(Path(name): Path<String>) -> Response {
     let Some(asset) = [STYLESHEET, SCRIPT, ICON].into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -244,6 +244,7 @@ impl Told for KeyError {
             Self::Scope => "error-key-scope-list",
             Self::TooMany => "error-key-too-many",
             Self::NotFound => "error-no-such-key",
+            Self::Outdated => "error-key-rotated",
             Self::NoSuchUser => "error-no-such-user",
             Self::NoSuchTier => "error-no-such-tier",
             _ => return None,

@@ -57,22 +57,48 @@ impl Fields {
         Some(entries).filter(|entries| !entries.is_empty())
     }
 
+    /// The same, of a field that narrows something where anything stands in it: separators alone are an error, as nobody
+    /// means "everything" by them.
+    pub(crate) fn narrowing(&self, name: &str) -> Result<Option<Vec<String>>, Trouble> {
+        match self.list(name) {
+            None if self.some(name).is_some() => Err(Trouble::bad("error-list-empty")),
+            entries => Ok(entries),
+        }
+    }
+
     /// A number, if the field holds one; what is wrong with it, if it holds something else.
     pub(crate) fn number(&self, name: &'static str) -> Result<Option<u64>, Trouble> {
-        let number = |text: &str| text.replace(['.', ',', '_', ' '], "").parse::<u64>();
-        match self.some(name) {
-            None => Ok(None),
-            Some(text) => match number(text) {
-                Ok(number) if number <= i64::MAX.unsigned_abs() => Ok(Some(number)),
-                _ => Err(Trouble::bad("error-number")),
-            },
-        }
+        self.some(name).map(whole_number).transpose()
     }
 
     /// Takes a password out, as it was typed.
     pub(crate) fn password(&mut self, name: &str) -> Password {
         let found = self.0.iter_mut().find(|(n, _)| n == name);
         Password::new(found.map(|(_, value)| std::mem::take(value)).unwrap_or_default())
+    }
+}
+
+/// A whole number, with or without separators. They stand before groups of three digits, and are all the same: `10.0` and
+/// `1.234,567` are no whole numbers, and are not guessed at.
+pub(crate) fn whole_number(text: &str) -> Result<u64, Trouble> {
+    const SEPARATORS: [char; 7] = ['.', ',', '_', ' ', '\'', '\u{a0}', '\u{202f}'];
+    let separator = text.chars().find(|c| SEPARATORS.contains(c));
+    let is_number = match separator {
+        None => true,
+        Some(separator) => {
+            let mut groups = text.split(separator);
+            let first = groups.next().unwrap_or_default();
+            (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3)
+        }
+    };
+    let digits: String = text.chars().filter(|c| Some(*c) != separator).collect();
+    let number = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse::<u64>());
+    match number {
+        Some(Ok(number)) if is_number && number <= i64::MAX.unsigned_abs() => Ok(number),
+        _ => Err(Trouble::bad("error-number")),
     }
 }
 
@@ -106,5 +132,61 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(|error| Trouble::bad("error-too-large").with_status(error.status()))?;
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_stand_before_three_digits_and_are_all_the_same() {
+        for (text, number) in [
+            ("0", 0),
+            ("1234567", 1_234_567),
+            ("1,234,567", 1_234_567),
+            ("1.234.567", 1_234_567),
+            ("12 345", 12_345),
+            ("1_000", 1_000),
+            ("1\u{202f}000", 1_000),
+            ("9223372036854775807", i64::MAX.unsigned_abs()),
+        ] {
+            assert_eq!(whole_number(text).unwrap(), number, "{text}");
+        }
+        for text in [
+            "10.0",
+            "1,5",
+            "1.2345",
+            "1234,567",
+            ",123",
+            "1,",
+            ",",
+            "1,,000",
+            "1.234,567",
+            "1,234.567",
+            "-1",
+            "+1",
+            "1e3",
+            "ten",
+            "",
+            "9223372036854775808",
+            "1,000.00",
+            "٣",
+        ] {
+            assert!(whole_number(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn separators_alone_narrow_nothing_and_are_refused() {
+        let fields = |text: &str| Fields(vec![("a".to_owned(), text.to_owned())]);
+        assert_eq!(fields(" x,\n y ,").narrowing("a").unwrap().unwrap(), ["x", "y"]);
+        for empty in ["", " \r\n "] {
+            assert_eq!(fields(empty).narrowing("a").unwrap(), None);
+        }
+        assert_eq!(Fields::default().narrowing("a").unwrap(), None);
+        for separators in [",", "\n,\n", " , , "] {
+            assert!(fields(separators).narrowing("a").is_err(), "{separators:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use localauth_core::{Timestamp, UserId};
 use super::language::Language;
 use super::visit::Visit;
 use super::{Console, assets};
+use crate::CurrentUser;
 
 /// What is around a page. Templates extend `frame.html` and have it as their field `frame`.
 #[derive(Debug, Clone)]
@@ -35,6 +36,17 @@ pub(crate) struct Visitor {
     pub(crate) impersonator: Option<String>,
 }
 
+impl Visitor {
+    pub(super) fn of(user: &CurrentUser) -> Self {
+        Self {
+            name: user.name().to_owned(),
+            is_admin: user.is_admin(),
+            has_account: user.id() != UserId::SHARED,
+            impersonator: user.impersonator().map(|by| by.name.clone()),
+        }
+    }
+}
+
 /// Markup of our own making.
 #[derive(Debug, Clone)]
 pub(crate) struct Markup(String);
@@ -55,12 +67,7 @@ impl askama::FastWritable for Markup {
 
 impl Frame {
     pub(super) fn new(console: &Console, visit: &Visit, title: &'static str) -> Self {
-        let user = visit.user.as_ref().map(|user| Visitor {
-            name: user.name().to_owned(),
-            is_admin: user.is_admin(),
-            has_account: user.id() != UserId::SHARED,
-            impersonator: user.impersonator().map(|by| by.name.clone()),
-        });
+        let user = visit.user.as_ref().map(Visitor::of);
         // Only what there is a text for: nobody else's words get onto a page by its address.
         let done = visit.query("done");
         let done = done.filter(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));

@@ -27,16 +27,18 @@ mod visit;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use localauth_core::Auth;
 use localauth_core::policy::{RouteTable, RouteTableBuilder};
+use localauth_core::{Auth, Denial};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use self::trouble::Trouble;
 use crate::api::{CrossSite, Renewal, refuse_cross_site, renew_session};
+use crate::current_user::Anonymous;
 use crate::{Proxies, RequireAuth, RoutePolicy, Site};
 
 /// The largest form, in bytes.
@@ -96,6 +98,8 @@ struct Console {
     oauth: Option<crate::oauth::OAuth>,
     /// The routes of an `OpenAI` endpoint, in their layers.
     openai: Option<Router>,
+    /// How often which address asks how good a password is.
+    pace: Arc<sign_in::strength::Pace>,
 }
 
 /// Configures the console.
@@ -211,6 +215,7 @@ impl ConsoleBuilder {
             #[cfg(feature = "oauth")]
             oauth: self.oauth,
             openai: self.openai,
+            pace: Arc::default(),
         };
         handlers(&console.home)
             .with_state(console.clone())
@@ -220,6 +225,7 @@ impl ConsoleBuilder {
                 renew_session,
             ))
             .route_layer(RoutePolicy::new(table))
+            .route_layer(from_fn(refusal::note_visitor))
             .route_layer(
                 RequireAuth::new(&self.auth)
                     .allow_anonymous()
@@ -230,6 +236,8 @@ impl ConsoleBuilder {
                 refuse_cross_site,
             ))
             .route_layer(from_fn_with_state(console, refusal::pages))
+            // What everybody loads has nothing to do with who they are: caches keep it.
+            .merge(assets::router())
             .route_layer(head(header::CONTENT_SECURITY_POLICY, POLICY))
             .route_layer(head(header::X_FRAME_OPTIONS, "DENY"))
             .route_layer(head(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -249,7 +257,6 @@ fn head(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderV
 
 fn handlers(home: &str) -> Router<Console> {
     Router::new()
-        .route("/console/{asset}", get(assets::asset))
         .route("/console/session", get(still_signed_in))
         .merge(sign_in::router())
         .merge(account::router())
@@ -260,16 +267,21 @@ fn handlers(home: &str) -> Router<Console> {
         .merge(house::router())
 }
 
-/// Asked by open pages: whoever is signed out meanwhile is led to the sign-in.
-async fn still_signed_in() -> StatusCode {
-    StatusCode::NO_CONTENT
+/// Asked by open pages: whoever is signed out meanwhile is led to the sign-in. A key's scope need not name this address
+/// for the session to be good, so this says by itself what it found.
+async fn still_signed_in(nobody: Option<Extension<Anonymous>>) -> Result<StatusCode, Trouble> {
+    match nobody.map(|Extension(Anonymous(denial))| denial) {
+        None | Some(Denial::KeyScope | Denial::ConflictingCredentials) => Ok(StatusCode::NO_CONTENT),
+        Some(denial @ Denial::StoreUnavailable) => Err(denial.into()),
+        Some(_) => Err(Trouble::signed_out()),
+    }
 }
 
 /// Declares the console's routes with its home page at `home`: who may reach each.
 pub fn routes(table: RouteTableBuilder, home: &str) -> RouteTableBuilder {
     let table = table
         .public(Method::GET, "/console/{asset}")
-        .signed_in(Method::GET, "/console/session");
+        .public(Method::GET, "/console/session");
     let table = sign_in::routes(table);
     let table = account::routes(table);
     let table = home::routes(table, home);

@@ -11,18 +11,40 @@ use http::{Method, StatusCode, header};
 use localauth_core::Denial;
 
 use super::Console;
-use super::frame::Frame;
+use super::frame::{Frame, Visitor};
 use super::language::Language;
 use super::page::{page_with, see};
 use super::trouble::Trouble;
+use crate::CurrentUser;
+use crate::local_path::local_path;
 
 #[derive(Template)]
 #[template(path = "refusal.html")]
 struct Refusal {
     frame: Frame,
     text: String,
-    /// Signing in (as somebody else) would help.
-    sign_in: bool,
+    /// Where to sign in, where that would help.
+    sign_in: Option<String>,
+    /// It was a form: what was typed still stands on the page before this one.
+    go_back: bool,
+}
+
+/// Who was refused, for the page that says so: known inside of [`pages`] only.
+#[derive(Clone)]
+struct Refused(CurrentUser);
+
+/// Notes in what is refused who asked for it.
+///
+/// For `axum::middleware::from_fn`, inside of `RequireAuth` and outside of what refuses those it knows.
+pub(super) async fn note_visitor(request: Request, next: Next) -> Response {
+    let user = request.extensions().get::<CurrentUser>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(user) = user
+        && (response.status().is_client_error() || response.status().is_server_error())
+    {
+        response.extensions_mut().insert(Refused(user));
+    }
+    response
 }
 
 /// Turns what layers and handlers refuse into a page in the reader's language; whoever is not signed in is led to where
@@ -38,7 +60,9 @@ pub(super) async fn pages(State(console): State<Console>, request: Request, next
         .headers()
         .get("sec-fetch-dest")
         .is_some_and(|dest| dest == "empty");
+    let before = page_before(&console, &request);
     let mut response = next.run(request).await;
+    let visitor = response.extensions_mut().remove::<Refused>();
     let trouble = response.extensions_mut().remove::<Arc<Trouble>>();
     let denial = response.extensions().get::<Denial>().copied();
     let trouble = match (trouble, denial) {
@@ -59,12 +83,24 @@ pub(super) async fn pages(State(console): State<Console>, request: Request, next
     if signed_out && is_get {
         return keep(see(&sign_in_address(&target)), response);
     }
+    let visitor = visitor.map(|Refused(user)| Visitor::of(&user));
     let page = Refusal {
-        frame: Frame::bare(&console.home, language, &target, "error-title", None),
+        frame: Frame::bare(&console.home, language, &target, "error-title", visitor),
         text: trouble.text(language),
-        sign_in: signed_out,
+        sign_in: signed_out.then(|| sign_in_address(before.as_deref().unwrap_or("/"))),
+        go_back: !is_get,
     };
     keep(page_with(trouble.status(), &page), response)
+}
+
+/// The page of this server that a request comes from, when the browser says so.
+fn page_before(console: &Console, request: &Request) -> Option<String> {
+    let own = console
+        .site
+        .url(request.extensions(), request.headers(), request.uri())?;
+    let before = request.headers().get(header::REFERER)?.to_str().ok()?;
+    let path = before.strip_prefix(own.as_str())?;
+    local_path(path).filter(|path| !path.starts_with("/login"))
 }
 
 /// Where to sign in, to come back to `target`.

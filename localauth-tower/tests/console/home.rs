@@ -362,3 +362,15 @@ async fn without_a_model_there_is_no_chat() {
         .does_not_say("How to")
         .does_not_say("Name of");
 }
+
+#[tokio::test]
+async fn the_default_model_is_offered_however_many_there_are() {
+    let models: Vec<String> = (0..300).map(|n| format!("model-{n:03}")).collect();
+    let world = World::with(
+        |auth| auth.registration(RegistrationMode::Invite),
+        |console| console.models(models).default_model("model-299"),
+    );
+    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
+    let seen = browser.get("/").await.expect(200);
+    seen.says("model-299").does_not_say("model-000");
+}

@@ -160,10 +160,14 @@ async fn what_is_wrong_is_told_and_what_was_typed_stays() {
         ("expires", "date", "Choose when the key ends"),
         ("expires", "never", "Choose when the key ends"),
         ("date", "2001-01-01", "The expiry must lie in the future"),
+        ("routes", " , ", "only separators"),
+        ("networks", "\r\n,\r\n", "only separators"),
+        ("more-models", ",", "only separators"),
         ("routes", "nonsense", "Write each route as a method and a path"),
         ("networks", "nowhere", "Write networks like"),
         ("feature", "flying", "There is no feature called"),
         ("limit-1-requests", "ten", "Write whole numbers"),
+        ("limit-1-requests", "10.0", "Write whole numbers"),
         ("limit-1-requests", "-1", "Write whole numbers"),
         ("limit-1-cost", "1.000", "Write a cost like 2 or 2.50"),
         ("limit-1-model", "demo", "at least one maximum"),
@@ -209,10 +213,9 @@ async fn a_new_secret_is_shown_once_and_the_old_one_ends_as_chosen() {
     let (user, mut browser) = visitor(&world, "ada", Role::User).await;
     let old = key_of(&world, &user, "laptop").await;
     let path = format!("/keys/{}", old.key.id);
-    let rotated = browser
-        .post(&format!("{path}/rotate"), &[("grace", "1h")])
-        .await
-        .expect(200);
+    let mark = browser.get(&path).await.after("name=\"secret\" value=\"");
+    let first = [("grace", "1h"), ("secret", mark.as_str())];
+    let rotated = browser.post(&format!("{path}/rotate"), &first).await.expect(200);
     assert_eq!(rotated.headers["cache-control"], "no-store");
     let new = secret(&rotated);
     rotated.says("The old secret is good until");
@@ -224,6 +227,23 @@ async fn a_new_secret_is_shown_once_and_the_old_one_ends_as_chosen() {
         .says("The old secret is good until")
         .does_not_say(&new);
     browser.get("/keys").await.says("The old secret is good until");
+    // A double click, or a page that stood open: neither secret is touched.
+    for again in [&first[..], &[first[0], first[1], ("confirmed", "yes")], &first[..1]] {
+        let refused = browser.post(&format!("{path}/rotate"), again).await;
+        refused.expect(409).says("another new secret meanwhile");
+    }
+    browser.get(&format!("{path}/rotate")).await.leads_to(&path);
+    // While the one before is good, what would go is asked about.
+    let mark = browser.get(&path).await.after("name=\"secret\" value=\"");
+    let asked = browser
+        .post(&format!("{path}/rotate"), &[("grace", "7d"), ("secret", &mark)])
+        .await
+        .expect(200)
+        .says("it ends at once")
+        .says("name=\"grace\" value=\"7d\"")
+        .says("name=\"confirmed\"");
+    assert_eq!(asked.after("name=\"secret\" value=\""), mark);
+    assert!(lets_in(&world, &new).await && lets_in(&world, old.plain.expose()).await);
     world.clock.advance(Duration::from_hours(1));
     assert!(lets_in(&world, &new).await && !lets_in(&world, old.plain.expose()).await);
     browser.get(&path).await.says("It was good until");
@@ -231,7 +251,7 @@ async fn a_new_secret_is_shown_once_and_the_old_one_ends_as_chosen() {
 
     let newest = secret(
         &browser
-            .post(&format!("{path}/rotate"), &[("grace", "0s")])
+            .post(&format!("{path}/rotate"), &[("grace", "0s"), ("secret", &mark)])
             .await
             .says("good no more"),
     );
@@ -241,6 +261,26 @@ async fn a_new_secret_is_shown_once_and_the_old_one_ends_as_chosen() {
         refused.expect(400).says("Choose from the list");
     }
     assert!(lets_in(&world, &newest).await);
+}
+
+#[tokio::test]
+async fn a_new_secret_while_the_one_before_is_good_comes_after_a_question() {
+    let world = World::new();
+    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let old = key_of(&world, &user, "laptop").await;
+    let path = format!("/keys/{}", old.key.id);
+    let mut secrets = Vec::new();
+    for _ in 0..2 {
+        let mark = browser.get(&path).await.after("name=\"secret\" value=\"");
+        let fields = [("grace", "7d"), ("secret", mark.as_str()), ("confirmed", "yes")];
+        secrets.push(secret(
+            &browser.post(&format!("{path}/rotate"), &fields).await.expect(200),
+        ));
+    }
+    assert!(!lets_in(&world, old.plain.expose()).await);
+    for secret in &secrets {
+        assert!(lets_in(&world, secret).await);
+    }
 }
 
 #[tokio::test]

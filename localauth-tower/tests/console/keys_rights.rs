@@ -133,9 +133,9 @@ async fn whoever_signed_in_with_a_key_makes_none_unless_it_may() {
         Some(["demo".to_owned()].into()),
         "no more than its maker"
     );
-    let refused = browser
-        .post(&format!("/keys/{}/rotate", plain.key.id), &[("grace", "0s")])
-        .await;
+    let mark = plain.key.secret_mark();
+    let fields = [("grace", "0s"), ("secret", mark.as_str())];
+    let refused = browser.post(&format!("/keys/{}/rotate", plain.key.id), &fields).await;
     refused.expect(403).says("never has more than");
 }
 

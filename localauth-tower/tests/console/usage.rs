@@ -270,6 +270,23 @@ async fn the_file_is_ones_own_and_runs_nothing() {
 }
 
 #[tokio::test]
+async fn two_who_were_deleted_and_had_one_name_stay_two() {
+    let world = World::new();
+    let (_, mut admin) = visitor(&world, "root", Role::Admin).await;
+    for (id, times) in [(NOBODY, 1), ("0192f0c1-2345-7890-abcd-ef0123456700", 2)] {
+        for _ in 0..times {
+            let gone = event(&world, id.parse().unwrap(), "zoe", UsageSource::Web);
+            world.auth.record_usage(gone);
+        }
+    }
+    let seen = admin.get("/admin/usage").await.expect(200);
+    let mut requests: Vec<u64> = numbers(&seen, "By user").iter().map(|row| row[0]).collect();
+    requests.sort_unstable();
+    assert_eq!(requests, [1, 2]);
+    assert_eq!(seen.text.matches("zoe (deleted)").count(), 2);
+}
+
+#[tokio::test]
 async fn administrators_see_everybodys_and_one_users() {
     let world = World::new();
     let (root, mut admin) = visitor(&world, "root", Role::Admin).await;

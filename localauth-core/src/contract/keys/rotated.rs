@@ -26,7 +26,7 @@ where
     insert(&*store, first.clone()).await;
     insert(&*store, key(2, ada.id)).await;
     let rotated = store
-        .rotate_key(Some(ada.id), key_id(1), digest(11), at(70), at(60))
+        .rotate_key(Some(ada.id), key_id(1), None, digest(11), at(70), at(60))
         .await
         .unwrap();
     let (owner, epoch) = rotated.expect("it is good");
@@ -64,7 +64,7 @@ where
     for round in 1..4_usize {
         let until = at(1_000 - i64::try_from(round).unwrap_or(0));
         let rotated = store
-            .rotate_key(None, key_id(1), digest(10 + round), until, at(5))
+            .rotate_key(None, key_id(1), None, digest(10 + round), until, at(5))
             .await;
         rotated.unwrap().expect("it is good");
         let (key, _) = found(&*store, 1).await;
@@ -117,7 +117,7 @@ where
     ];
     for (owner, n, why) in attempts {
         let rotated = store
-            .rotate_key(owner, key_id(n), digest(99), at(99), at(50))
+            .rotate_key(owner, key_id(n), None, digest(99), at(99), at(50))
             .await
             .unwrap();
         assert_eq!(rotated, None, "{why}");
@@ -129,11 +129,36 @@ where
     }
     for (owner, n) in [(None, 0), (Some(ada.id), 2)] {
         let rotated = store
-            .rotate_key(owner, key_id(n), digest(99 + n), at(99), at(50))
+            .rotate_key(owner, key_id(n), None, digest(99 + n), at(99), at(50))
             .await
             .unwrap();
         assert!(rotated.is_some(), "a millisecond is left to it, or more");
     }
+}
+
+/// Of many that saw the same secret and want another, one gets it, and the secret they saw is the one before.
+pub async fn a_secret_that_many_saw_is_replaced_once<D>(store: D)
+where
+    D: Deref<Target: UserStore + KeyStore> + Clone + Send + Sync + 'static,
+{
+    let ada = add(&*store, new_user(1)).await;
+    insert(&*store, key(1, ada.id)).await;
+    let seen = digest(1);
+    let other = store
+        .rotate_key(None, key_id(1), Some(&digest(2)), digest(90), at(9), at(1))
+        .await;
+    assert_eq!(other.unwrap(), None, "it never had that secret");
+    let mut won = 0;
+    for n in 0..3 {
+        let rotated = store
+            .rotate_key(None, key_id(1), Some(&seen), digest(11 + n), at(9), at(1))
+            .await;
+        won += usize::from(rotated.unwrap().is_some());
+    }
+    assert_eq!(won, 1);
+    let key = store.find_key_by_id(key_id(1)).await.unwrap().unwrap();
+    assert_eq!(key.digest, digest(11));
+    assert_eq!(key.previous.map(|old| old.digest), Some(seen));
 }
 
 /// Who looks a key up while it is rotated gets secret and owner both from before or both from after.
@@ -160,7 +185,7 @@ where
                     tokio::task::yield_now().await;
                 }
             },
-            async move { b.rotate_key(None, key_id(0), new, at(9), at(1)).await.unwrap() },
+            async move { b.rotate_key(None, key_id(0), None, new, at(9), at(1)).await.unwrap() },
         )
         .await;
         let (_, epoch) = rotated.expect("it is good");
@@ -189,7 +214,9 @@ where
     let answers = at_once(CROWD, |i| {
         let store = Arc::clone(&store);
         async move {
-            let rotated = store.rotate_key(None, key_id(0), digest(100 + i), at(9), at(1)).await;
+            let rotated = store
+                .rotate_key(None, key_id(0), None, digest(100 + i), at(9), at(1))
+                .await;
             let (_, epoch) = rotated.unwrap().expect("it is good");
             (epoch, digest(100 + i))
         }
@@ -218,7 +245,11 @@ where
         let (a, b) = (Arc::clone(&store), Arc::clone(&store));
         let new = digest(100 + round);
         let (rotated, revoked) = both(
-            async move { a.rotate_key(None, key_id(round), new, at(9), at(1)).await.unwrap() },
+            async move {
+                a.rotate_key(None, key_id(round), None, new, at(9), at(1))
+                    .await
+                    .unwrap()
+            },
             async move { b.revoke_key(None, key_id(round), at(5)).await.unwrap() },
         )
         .await;

@@ -25,7 +25,10 @@ where
     assert_eq!(list(&*store, user_id(1)).await, []);
     assert_eq!(store.revoke_key(None, key_id(1), at(0)).await.unwrap(), None);
     let digest = digest(1);
-    let rotated = store.rotate_key(None, key_id(1), digest, at(9), at(0)).await.unwrap();
+    let rotated = store
+        .rotate_key(None, key_id(1), None, digest, at(9), at(0))
+        .await
+        .unwrap();
     assert_eq!(rotated, None);
     assert_eq!(store.find_key_by_id(key_id(1)).await.unwrap(), None);
     assert_eq!(store.list_keys(None).await.unwrap(), []);

@@ -76,7 +76,7 @@ where
         store.touch_keys(&[used(n, 1)]).await.unwrap();
     }
     let rotated = store
-        .rotate_key(None, key_id(1), digest(11), at(99), at(2))
+        .rotate_key(None, key_id(1), None, digest(11), at(99), at(2))
         .await
         .unwrap();
     let (_, epoch) = rotated.expect("it is good");
@@ -130,7 +130,7 @@ where
     for n in 0..10 {
         insert(&**store, key(n, owner)).await;
         store
-            .rotate_key(None, key_id(n), digest(n + 10), at(99), at(0))
+            .rotate_key(None, key_id(n), None, digest(n + 10), at(99), at(0))
             .await
             .unwrap();
     }

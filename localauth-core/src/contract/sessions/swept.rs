@@ -115,7 +115,7 @@ where
         insert(&*store, one).await;
     }
     let rotated = store
-        .rotate_key(None, key_id(1), digest(99), at(70), at(60))
+        .rotate_key(None, key_id(1), None, digest(99), at(70), at(60))
         .await
         .unwrap();
     assert!(rotated.is_some());

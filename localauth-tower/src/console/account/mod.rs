@@ -8,7 +8,7 @@ mod providers;
 mod user_agent;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::Method;
 use localauth_core::policy::RouteTableBuilder;
 use localauth_core::{Denial, UserId};
@@ -26,7 +26,7 @@ pub(super) fn router() -> Router<Console> {
             "/account/sessions/others",
             get(devices::confirm_others).post(devices::end_others),
         )
-        .route("/account/sessions/{id}/end", post(devices::end))
+        .route("/account/sessions/{id}/end", get(overview::back).post(devices::end))
         .route(
             "/account/providers/{provider}/link",
             get(overview::back).post(providers::link),
@@ -47,6 +47,7 @@ pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .signed_in(Method::POST, "/account/password")
         .signed_in(Method::GET, "/account/sessions/others")
         .signed_in(Method::POST, "/account/sessions/others")
+        .signed_in(Method::GET, "/account/sessions/{id}/end")
         .signed_in(Method::POST, "/account/sessions/{id}/end")
         .signed_in(Method::GET, "/account/providers/{provider}/link")
         .signed_in(Method::POST, "/account/providers/{provider}/link")

@@ -38,8 +38,9 @@ pub(super) async fn usable(console: &Console, user: &CurrentUser, walk: &Walk) -
         .and_then(listed)
         .unwrap_or_else(|| console.models.to_vec());
     models.retain(|model| user.may_use_model(model));
-    models.truncate(MAX_MODELS);
+    // The default first, so that it is never among those left out.
     models.sort_by_key(|model| Some(model.as_str()) != console.default_model.as_deref());
+    models.truncate(MAX_MODELS);
     (models, answer)
 }
 

@@ -69,7 +69,7 @@ impl Form {
     /// The key that is wished for. What is left empty narrows nothing.
     pub(super) fn wish(&self, fields: &Fields) -> Result<CreateKey, Trouble> {
         let mut models = self.models.clone();
-        models.extend(fields.list("more-models").into_iter().flatten());
+        models.extend(fields.narrowing("more-models")?.into_iter().flatten());
         let some =
             |set: &BTreeSet<String>| Some(set.iter().cloned().collect()).filter(|list: &Vec<_>| !list.is_empty());
         let (expires_in, expires_at) = self.end()?;
@@ -79,8 +79,8 @@ impl Form {
             expires_at,
             models: some(&models),
             features: some(&self.features),
-            routes: fields.list("routes"),
-            ips: fields.list("networks"),
+            routes: fields.narrowing("routes")?,
+            ips: fields.narrowing("networks")?,
             limits: limits::rules(&self.limits)?,
             tier: Some(self.tier.clone()),
             can_mint: self.can_mint,

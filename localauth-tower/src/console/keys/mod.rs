@@ -9,7 +9,7 @@ mod rotate;
 mod show;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::{Method, StatusCode};
 use localauth_core::policy::RouteTableBuilder;
 use localauth_core::{ApiKey, UserId};
@@ -24,7 +24,7 @@ pub(super) fn router() -> Router<Console> {
         .route("/keys", get(list::show))
         .route("/keys/new", get(make::blank).post(make::make))
         .route("/keys/{id}", get(show::show))
-        .route("/keys/{id}/rotate", post(rotate::rotate))
+        .route("/keys/{id}/rotate", get(rotate::back).post(rotate::rotate))
         .route("/keys/{id}/revoke", get(end::ask).post(end::revoke))
 }
 
@@ -35,6 +35,7 @@ pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .signed_in(Method::GET, "/keys/new")
         .signed_in(Method::POST, "/keys/new")
         .signed_in(Method::GET, "/keys/{id}")
+        .signed_in(Method::GET, "/keys/{id}/rotate")
         .signed_in(Method::POST, "/keys/{id}/rotate")
         .signed_in(Method::GET, "/keys/{id}/revoke")
         .signed_in(Method::POST, "/keys/{id}/revoke")

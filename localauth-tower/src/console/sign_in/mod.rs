@@ -4,11 +4,11 @@ mod invite;
 mod leave;
 mod login;
 mod register;
-mod strength;
+pub(super) mod strength;
 pub(super) mod way;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::Method;
 use localauth_core::policy::RouteTableBuilder;
 
@@ -22,7 +22,7 @@ pub(super) fn router() -> Router<Console> {
         .route("/register/waiting", get(register::waiting))
         .route("/register/received", get(register::received))
         .route("/invite/{code}", get(invite::show))
-        .route("/password-strength", post(strength::estimate))
+        .route("/password-strength", get(leave::back).post(strength::estimate))
         .route("/logout", get(leave::back).post(leave::sign_out))
         .route("/language", get(leave::home).post(leave::language))
 }
@@ -39,6 +39,7 @@ pub(super) fn routes(table: RouteTableBuilder) -> RouteTableBuilder {
         .public(Method::GET, "/register/waiting")
         .public(Method::GET, "/register/received")
         .public(Method::GET, "/invite/{code}")
+        .public(Method::GET, "/password-strength")
         .public(Method::POST, "/password-strength")
         .public(Method::GET, "/logout")
         .public(Method::POST, "/logout")

@@ -20,12 +20,17 @@ pub(crate) struct Luggage<'l> {
     pub(crate) setup: &'l str,
 }
 
-/// The doors of the providers that are configured.
+/// The doors of the providers that are configured. Who says nothing of where to go on to comes home, as with a password:
+/// the provider's routes know of no other home than `/`.
 pub(crate) fn doors(console: &Console, frame: &Frame, luggage: Luggage<'_>) -> Vec<Door> {
+    let next = match luggage.next {
+        "" if &*console.home != "/" => &*console.home,
+        next => next,
+    };
     let door = |provider: &&'static str| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let given = [
-            ("next", luggage.next),
+            ("next", next),
             ("invite_code", luggage.invite),
             ("setup_code", luggage.setup),
         ];

@@ -46,8 +46,8 @@ pub(crate) enum By {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Origin(UsageSource, Option<KeyId>);
 
-/// Whose usage it is: of those who were deleted the name is left.
-type Owner<'r> = (Option<UserId>, Option<&'r str>);
+/// Whose usage it is, and whether they were deleted: of those only the name is shown, which several may have had.
+type Owner = (UserId, bool);
 
 /// What there is to show, and how.
 pub(crate) struct Reports<'r> {
@@ -141,18 +141,18 @@ impl Reports<'_> {
         })
     }
 
-    fn owners(&self) -> impl Iterator<Item = Item<'_, Owner<'_>>> {
+    fn owners(&self) -> impl Iterator<Item = Item<'_, Owner>> {
         self.report.rows.iter().map(|row| Item {
             bucket: &row.bucket,
-            key: (row.user_id, row.user_id.is_none().then_some(&*row.user_name)),
+            key: (row.owner_id, row.user_id.is_none()),
             totals: row.totals,
         })
     }
 
-    /// What users are called now.
+    /// What users are called now, or were at last.
     fn user_names(&self) -> HashMap<UserId, &str> {
         let rows = self.report.rows.iter();
-        rows.filter_map(|row| Some((row.user_id?, &*row.user_name))).collect()
+        rows.map(|row| (row.owner_id, &*row.user_name)).collect()
     }
 
     fn origin_name(&self, origin: Origin, names: &HashMap<KeyId, &Arc<str>>, frame: &Frame) -> Name {
@@ -200,18 +200,19 @@ fn model_name(model: &str, frame: &Frame) -> Name {
     Name { text, link: None }
 }
 
-fn user_name((id, deleted): Owner<'_>, names: &HashMap<UserId, &str>, frame: &Frame) -> Name {
+fn user_name((id, is_deleted): Owner, names: &HashMap<UserId, &str>, frame: &Frame) -> Name {
+    let name = names.get(&id).map_or_else(|| id.to_string(), ToString::to_string);
     match id {
-        None => Name {
-            text: frame.t1("usage-deleted", "name", deleted.unwrap_or_default().to_owned()),
-            link: None,
-        },
-        Some(UserId::SHARED) => Name {
+        UserId::SHARED => Name {
             text: frame.t("usage-source-shared"),
             link: None,
         },
-        Some(id) => Name {
-            text: names.get(&id).map_or_else(|| id.to_string(), ToString::to_string),
+        _ if is_deleted => Name {
+            text: frame.t1("usage-deleted", "name", name),
+            link: None,
+        },
+        id => Name {
+            text: name,
             link: Some(format!("/admin/users/{id}")),
         },
     }

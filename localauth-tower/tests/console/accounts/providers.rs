@@ -52,6 +52,26 @@ async fn the_buttons_take_along_where_to_and_the_invite() {
 }
 
 #[tokio::test]
+async fn providers_lead_home_where_that_is_not_the_root() {
+    let world = World::with_auth(
+        |auth| auth,
+        |auth, console| {
+            let github = GithubConfig::new("Iv1.0123456789abcdef", "hunter3");
+            let oauth = OAuth::builder(auth).github(github).build().unwrap();
+            console.home("/home").oauth(&oauth)
+        },
+    );
+    world.user("Root", Role::Admin).await;
+    let mut browser = world.browser();
+    for path in ["/login", "/login?next=//evil.example", "/register"] {
+        let page = browser.get(path).await.expect(200);
+        page.says("href=\"/api/auth/github/login?next=%2Fhome\"");
+    }
+    let page = browser.get("/login?next=%2Fkeys").await.expect(200);
+    page.says("href=\"/api/auth/github/login?next=%2Fkeys\"");
+}
+
+#[tokio::test]
 async fn without_passwords_codes_are_still_asked_for() {
     let world = world(|auth| auth.local_auth(false));
     world.user("Root", Role::Admin).await;

@@ -1,5 +1,7 @@
 //! How good a password is, for scripts.
 
+use std::time::Duration;
+
 use localauth_core::Role;
 
 use crate::support::{Browser, MARKUP, World};
@@ -62,11 +64,29 @@ async fn many_at_once_are_answered_or_sent_away() {
     });
     let statuses = futures_util::future::join_all(asking).await;
     assert!(
-        statuses.iter().all(|status| matches!(status, 200 | 503)),
+        statuses.iter().all(|status| matches!(status, 200 | 429 | 503)),
         "{statuses:?}"
     );
     assert!(statuses.contains(&200));
     // And then again.
+    world.clock.advance(Duration::from_mins(1));
     let (ok, ..) = ask(&mut world.browser(), &[("password", "correct-horse-battery-staple")]).await;
     assert!(ok);
+}
+
+#[tokio::test]
+async fn nobody_keeps_the_place_to_themselves() {
+    let world = World::new();
+    let mut browser = world.browser();
+    for _ in 0..60 {
+        ask(&mut browser, &[("password", "a")]).await;
+    }
+    let seen = browser
+        .post("/password-strength", &[("password", "a")])
+        .await
+        .expect(429);
+    let seconds: u64 = seen.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    world.clock.advance(Duration::from_secs(seconds));
+    ask(&mut browser, &[("password", "a")]).await;
 }
