@@ -197,7 +197,9 @@ impl ApiKey {
             .chain_update(self.digest.version.0.to_be_bytes())
             .chain_update(self.digest.digest.as_bytes())
             .finalize();
-        hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash[..8]);
+        format!("{:016x}", u64::from_be_bytes(first))
     }
 }
 

@@ -73,7 +73,7 @@ impl KeyStore for FileStore {
                     && key.revoked_at.is_none()
                     && !key.expires_at.is_some_and(|end| now.is_past(end))
                     && owner.is_none_or(|owner| key.user_id == owner)
-                    && current.is_none_or(|current| key.digest == current)
+                    && current.is_none_or(|current| current == key.digest)
             };
             let Some(key) = tables.keys.iter_mut().find(is_it) else {
                 return Ok(None);

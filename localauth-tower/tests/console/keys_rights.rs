@@ -136,7 +136,7 @@ async fn whoever_signed_in_with_a_key_makes_none_unless_it_may() {
     let mark = plain.key.secret_mark();
     let fields = [("grace", "0s"), ("secret", mark.as_str())];
     let refused = browser.post(&format!("/keys/{}/rotate", plain.key.id), &fields).await;
-    refused.expect(403).says("never has more than");
+    refused.expect(403).says("A key cannot have more than");
 }
 
 #[tokio::test]

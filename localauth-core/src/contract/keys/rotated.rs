@@ -139,7 +139,7 @@ where
 /// Of many that saw the same secret and want another, one gets it, and the secret they saw is the one before.
 pub async fn a_secret_that_many_saw_is_replaced_once<D>(store: D)
 where
-    D: Deref<Target: UserStore + KeyStore> + Clone + Send + Sync + 'static,
+    D: Deref<Target: UserStore + KeyStore> + Send + Sync + 'static,
 {
     let ada = add(&*store, new_user(1)).await;
     insert(&*store, key(1, ada.id)).await;
