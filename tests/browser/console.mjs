@@ -10,7 +10,7 @@ import { launch } from './driver.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { shots: { type: 'string' }, timeout: { type: 'string', default: '30' } },
+  options: { shots: { type: 'string' }, timeout: { type: 'string', default: '60' } },
 });
 const [server] = positionals;
 if (positionals.length !== 1 || !URL.canParse(server)) {

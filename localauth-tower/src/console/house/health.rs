@@ -63,7 +63,10 @@ pub(super) async fn show(State(console): State<Console>, visit: Visit) -> Respon
         answered: answered.map(|took| u64::try_from(took.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)),
         followed: vitals.followed.map(|ago| ago.as_secs()),
         is_behind: vitals.followed.is_none_or(|ago| ago > BEHIND),
-        hit_rate: vitals.hits.saturating_mul(100).checked_div(vitals.hits + vitals.lookups),
+        hit_rate: vitals
+            .hits
+            .saturating_mul(100)
+            .checked_div(vitals.hits + vitals.lookups),
         vitals,
         queue: console.auth.usage_queue(),
         registration: match console.auth.registration().as_str() {
