@@ -222,7 +222,7 @@ pub(crate) async fn rotations_follow_each_other(store: &SqlStore) {
     let answers = at_once(store, CROWD, move |store, n| async move {
         let new = digest(u8::try_from(n).unwrap() + 100);
         let done = store
-            .rotate_key(Some(user.id), key.id, new, at(100), NOW)
+            .rotate_key(Some(user.id), key.id, None, new, at(100), NOW)
             .await
             .unwrap();
         (done.unwrap().1, new)

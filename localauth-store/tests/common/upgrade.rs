@@ -80,7 +80,7 @@ pub(crate) async fn what_an_older_version_stored_is_there(
 
     // Sessions are not kept; new ones are, with all that goes with them.
     assert_eq!(store.find_session(&[digest(b'S')]).await.unwrap(), None);
-    let rotated = store.rotate_key(None, key.id, digest(9), NOW, NOW).await.unwrap();
+    let rotated = store.rotate_key(None, key.id, None, digest(9), NOW, NOW).await.unwrap();
     assert_eq!(rotated.unwrap().1.0, 6);
     let second = add_key(&store, zoe.id, 2).await;
     let mut session = new_session(zoe.id, 3);
