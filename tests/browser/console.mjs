@@ -46,6 +46,7 @@ async function pages(user, admin) {
       users: '/admin/users',
       user: person,
       'user-delete': `${person}/delete`,
+      'user-disable': `${person}/status?status=disabled`,
       'user-password': `${person}/password`,
       'user-limit': `${person}/limits/new`,
       invites: '/admin/invites',

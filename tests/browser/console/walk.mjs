@@ -124,6 +124,8 @@ export async function meter(page, server) {
 export async function disable(page, server, name) {
   await page.goto(`${server}/admin/users`);
   await page.getByRole('link', { name }).click();
+  await page.getByRole('link', { name: 'Disable', exact: true }).click();
+  await says(page, 'Disable the account of');
   await submit(page, 'Disable');
 }
 
