@@ -157,7 +157,7 @@ fn is_png(file: &Path) -> bool {
 async fn a_browser_that_does_not_come_back_says_where_it_is() {
     // The provider itself has neither such a page nor, there, a form.
     let idp = Idp::start().await;
-    let said = sign_in_by_browser(&idp.url, &["--timeout", "1"]).await.unwrap_err();
+    let said = sign_in_by_browser(&idp.url, &["--timeout", "5"]).await.unwrap_err();
     assert!(said.contains("input[name=username]"), "{said}");
     assert!(said.contains(&format!("at {}/api/auth/oidc/login", idp.url)), "{said}");
 }
