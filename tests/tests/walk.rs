@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt as _;
 use localauth_tests::{PASSWORD, Person, Server};
-use reqwest::Client;
+use reqwest::{Client, StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 
 fn chat(server: &Server, key: &str, body: &Value) -> reqwest::RequestBuilder {
@@ -141,7 +141,7 @@ async fn doors_are_closed_as_the_contract_says() {
     let ada = Person::register(&server, "ada@example.org").await;
     let (admin_id, admin) = root.make_key("admin").await;
     let (_, user) = ada.make_key("user").await;
-    let client = Client::new();
+    let client = Client::builder().redirect(Policy::none()).build().unwrap();
     let ask = async |method: &str, path: &str, key: Option<&str>| {
         let mut request = client.request(method.parse().unwrap(), format!("{}{path}", server.url));
         if let Some(key) = key {
@@ -170,7 +170,6 @@ async fn doors_are_closed_as_the_contract_says() {
         ("GET", "/v1/system/info", Some(&user), 403, "admin_required"),
         ("GET", "/v1/system/info", Some(&admin), 200, ""),
         ("GET", "/docs", Some(&admin), 404, "unknown_route"),
-        ("GET", "/", None, 401, "missing_credentials"),
         ("GET", "/nowhere", None, 401, "missing_credentials"),
         ("GET", "/v1/models/", Some(&user), 404, "unknown_route"),
         ("GET", "//v1/models", Some(&user), 404, "unknown_route"),
@@ -184,6 +183,11 @@ async fn doors_are_closed_as_the_contract_says() {
             "{method} {path} {key:?}"
         );
     }
+    // The console's front page shows a stranger nothing but the way to sign in.
+    let front = client.get(format!("{}/", server.url)).send().await.unwrap();
+    assert_eq!(front.status(), StatusCode::SEE_OTHER);
+    assert_eq!(front.headers()["location"], "/login");
+    assert_eq!(front.text().await.unwrap(), "");
     assert_eq!(root.revoke(&admin_id).await, 200);
     assert_eq!(
         ask("GET", "/v1/models", Some(&admin)).await,
