@@ -10,14 +10,13 @@ use axum::routing::{get, post};
 use http::{Method, StatusCode, header};
 use localauth_core::policy::RouteTable;
 use localauth_core::{
-    Auth, Caller, KeyScope, LimitRule, ModelAllowList, NewKey, Password, Period, RegistrationMode, Role, UsageFilter,
-    User, UserId,
+    Auth, Caller, KeyScope, LimitRule, ModelAllowList, NewKey, Period, RegistrationMode, Role, UsageFilter, UserId,
 };
 use localauth_tower::api::{CrossSite, Renewal, refuse_cross_site, renew_session};
 use localauth_tower::{EnforceLimits, Inspect, MeterUsage, RequireAuth, RequireModel, RoutePolicy};
 use serde_json::{Value, json};
 
-use crate::support::{Browser, MARKUP, PASSWORD, World};
+use crate::support::{MARKUP, World};
 
 /// Says back what it was told; answers otherwise where it is told to.
 async fn answer(body: Bytes) -> Response {
@@ -77,19 +76,6 @@ fn world() -> World {
     )
 }
 
-/// Somebody new, signed in by the use case: what the sign-in page does is for its own tests.
-pub(crate) async fn visitor<'w>(world: &'w World, name: &str, role: Role) -> (User, Browser<'w>) {
-    let user = world.user(name, role).await;
-    let signed_in = world
-        .auth
-        .sign_in(user.email.as_str(), Password::new(PASSWORD), &Caller::anonymous())
-        .await
-        .unwrap();
-    let mut browser = world.browser();
-    browser.set_cookie("session", signed_in.token.expose());
-    (user, browser)
-}
-
 async fn used(world: &World, user: UserId) -> (u64, u64) {
     let report = world
         .auth
@@ -102,7 +88,7 @@ async fn used(world: &World, user: UserId) -> (u64, u64) {
 #[tokio::test]
 async fn a_newcomer_has_a_key_in_one_click_and_programs_that_hold_it() {
     let world = world();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let seen = browser
         .get("/")
         .await
@@ -145,8 +131,8 @@ async fn a_newcomer_has_a_key_in_one_click_and_programs_that_hold_it() {
 #[tokio::test]
 async fn a_question_without_scripts_is_answered_metered_and_limited_as_the_visitors() {
     let world = world();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
-    let (other, _) = visitor(&world, "eve", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
+    let (other, _) = world.visitor("eve", Role::User).await;
     let rule = LimitRule::per("1h".parse().unwrap()).requests(2);
     world
         .auth
@@ -184,7 +170,7 @@ async fn a_question_without_scripts_is_answered_metered_and_limited_as_the_visit
 #[tokio::test]
 async fn another_site_cannot_ask_in_the_visitors_name() {
     let world = world();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let ask = [("model", "demo"), ("message", "hello")];
     browser
         .post_from_elsewhere("/try", &ask)
@@ -198,7 +184,7 @@ async fn another_site_cannot_ask_in_the_visitors_name() {
 #[tokio::test]
 async fn whoever_may_not_is_told_why() {
     let world = world();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     world.user("root", Role::Admin).await;
     let caller = Caller::operator();
     let only = ModelAllowList {
@@ -249,14 +235,7 @@ async fn a_session_from_a_narrow_key_stays_narrow() {
         .create_key(user.id, NewKey::named("narrow").scoped(scope))
         .await
         .unwrap();
-    let token = Password::new(key.plain.expose());
-    let signed_in = world
-        .auth
-        .sign_in_with_token(token, &Caller::anonymous())
-        .await
-        .unwrap();
-    let mut browser = world.browser();
-    browser.set_cookie("session", signed_in.token.expose());
+    let mut browser = world.signed_in_by(key.plain.expose()).await;
     let seen = browser
         .get("/")
         .await
@@ -274,7 +253,7 @@ async fn a_session_from_a_narrow_key_stays_narrow() {
 #[tokio::test]
 async fn what_a_model_does_wrong_is_told_in_words() {
     let world = world();
-    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
     for (message, status, told) in [
         ("", 400, "Write a message first"),
         ("fail", 500, "does not answer at the moment"),
@@ -290,7 +269,7 @@ async fn what_a_model_does_wrong_is_told_in_words() {
 #[tokio::test]
 async fn a_renewed_session_reaches_the_browser() {
     let world = world();
-    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
     let before = browser.cookie("session").unwrap().to_owned();
     world.clock.advance(Duration::from_hours(2));
     browser.get("/").await.expect(200);
@@ -311,14 +290,7 @@ async fn a_renewed_session_reaches_the_browser() {
 #[tokio::test]
 async fn behind_a_shared_key_there_is_a_home_without_keys() {
     let world = world();
-    let shared = Password::new("shared-key-of-the-house");
-    let signed_in = world
-        .auth
-        .sign_in_with_token(shared, &Caller::anonymous())
-        .await
-        .unwrap();
-    let mut browser = world.browser();
-    browser.set_cookie("session", signed_in.token.expose());
+    let mut browser = world.signed_in_by("shared-key-of-the-house").await;
     let seen = browser
         .get("/")
         .await
@@ -338,7 +310,7 @@ async fn behind_a_shared_key_there_is_a_home_without_keys() {
 #[tokio::test]
 async fn without_a_model_there_is_no_chat() {
     let world = World::new();
-    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
     browser
         .get("/")
         .await
@@ -370,7 +342,7 @@ async fn the_default_model_is_offered_however_many_there_are() {
         |auth| auth.registration(RegistrationMode::Invite),
         |console| console.models(models).default_model("model-299"),
     );
-    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
     let seen = browser.get("/").await.expect(200);
     seen.says("model-299").does_not_say("model-000");
 }

@@ -13,7 +13,7 @@ use localauth_core::policy::RouteTable;
 use localauth_core::{Caller, FeatureRegistry, NewKey, Role};
 
 use crate::support::World;
-use crate::users::{admin, visitor};
+use crate::users::admin;
 
 const PAGES: [&str; 8] = [
     "/admin/invites",
@@ -30,7 +30,7 @@ const PAGES: [&str; 8] = [
 async fn nobody_else_gets_there_and_no_other_site() {
     let world = World::new();
     let (_, mut admin) = admin(&world).await;
-    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
     for path in PAGES {
         admin.get(path).await.expect(200).does_not_say("role=\"alert\"");
         browser.get(path).await.expect(403).says("for administrators");

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::HeaderMap;
 use localauth_core::{Caller, CreatedKey, NewKey, Role, Tier, TierName, UsageEvent, UsageSource, User};
 
-use crate::home::visitor;
 use crate::support::{MARKUP, Seen, World};
 
 /// Who a key lets in, if anybody.
@@ -35,7 +34,7 @@ async fn only_key(world: &World, user: &User) -> localauth_core::ApiKey {
 #[tokio::test]
 async fn a_key_is_made_shown_once_and_good() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     browser
         .get("/keys")
         .await
@@ -70,7 +69,7 @@ async fn a_key_is_made_shown_once_and_good() {
 #[tokio::test]
 async fn everything_of_the_form_is_as_the_api_has_it() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let caller = Caller::operator();
     world
         .auth
@@ -154,7 +153,7 @@ async fn everything_of_the_form_is_as_the_api_has_it() {
 #[tokio::test]
 async fn what_is_wrong_is_told_and_what_was_typed_stays() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     for (field, value, told) in [
         ("name", "", "A key needs a name"),
         ("expires", "date", "Choose when the key ends"),
@@ -210,7 +209,7 @@ async fn what_is_wrong_is_told_and_what_was_typed_stays() {
 #[tokio::test]
 async fn a_new_secret_is_shown_once_and_the_old_one_ends_as_chosen() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let old = key_of(&world, &user, "laptop").await;
     let path = format!("/keys/{}", old.key.id);
     let mark = browser.get(&path).await.after("name=\"secret\" value=\"");
@@ -266,7 +265,7 @@ async fn a_new_secret_is_shown_once_and_the_old_one_ends_as_chosen() {
 #[tokio::test]
 async fn a_new_secret_while_the_one_before_is_good_comes_after_a_question() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let old = key_of(&world, &user, "laptop").await;
     let path = format!("/keys/{}", old.key.id);
     let mut secrets = Vec::new();
@@ -286,7 +285,7 @@ async fn a_new_secret_while_the_one_before_is_good_comes_after_a_question() {
 #[tokio::test]
 async fn a_key_is_revoked_after_a_question_that_says_when_it_was_used() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let key = key_of(&world, &user, "laptop").await;
     assert!(lets_in(&world, key.plain.expose()).await);
     let path = format!("/keys/{}/revoke", key.key.id);
@@ -309,7 +308,7 @@ async fn a_key_is_revoked_after_a_question_that_says_when_it_was_used() {
 #[tokio::test]
 async fn hundreds_of_keys_come_page_by_page() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     for n in 0..300 {
         key_of(&world, &user, &format!("{MARKUP} number {n:03}")).await;
         world.clock.advance(Duration::from_millis(1));
@@ -349,7 +348,7 @@ async fn hundreds_of_keys_come_page_by_page() {
 #[tokio::test]
 async fn markup_in_a_name_is_text_on_every_page() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let fields = [
         ("name", MARKUP),
         ("more-models", MARKUP),
@@ -392,7 +391,7 @@ async fn markup_in_a_name_is_text_on_every_page() {
 #[tokio::test]
 async fn a_key_tells_what_was_used_with_it_and_nothing_else() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let (one, other) = (key_of(&world, &user, "one").await, key_of(&world, &user, "other").await);
     let event = |key: &CreatedKey, model: &str, tokens| UsageEvent {
         key: Some((key.key.id, key.key.name.clone())),
@@ -427,7 +426,7 @@ async fn a_key_tells_what_was_used_with_it_and_nothing_else() {
 #[tokio::test]
 async fn all_of_it_is_german_for_germans() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let key = key_of(&world, &user, "laptop").await;
     browser.language = "de";
     for path in [

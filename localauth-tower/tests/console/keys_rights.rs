@@ -1,30 +1,17 @@
 //! Who may do what with keys.
 
 use http::HeaderMap;
-use localauth_core::{Caller, CreatedKey, KeyScope, NewKey, Password, Role};
+use localauth_core::{Caller, KeyScope, NewKey, Password, Role};
 
-use crate::home::visitor;
 use crate::keys::{key_of, lets_in};
-use crate::support::{Browser, NOBODY, PASSWORD, World};
-
-/// Somebody who signed in with a key, and has what the key has.
-async fn signed_in_by<'w>(world: &'w World, key: &CreatedKey) -> Browser<'w> {
-    let signed_in = world
-        .auth
-        .sign_in_with_token(Password::new(key.plain.expose()), &Caller::anonymous())
-        .await
-        .unwrap();
-    let mut browser = world.browser();
-    browser.set_cookie("session", signed_in.token.expose());
-    browser
-}
+use crate::support::{NOBODY, PASSWORD, World};
 
 #[tokio::test]
 async fn keys_of_others_are_not_there() {
     let world = World::new();
-    let (eve, _) = visitor(&world, "eve", Role::Admin).await;
-    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
-    let (_, mut admin) = visitor(&world, "root", Role::Admin).await;
+    let (eve, _) = world.visitor("eve", Role::Admin).await;
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
+    let (_, mut admin) = world.visitor("root", Role::Admin).await;
     let key = key_of(&world, &eve, "eve's").await;
     for id in [key.key.id.to_string(), NOBODY.to_owned(), "nonsense".to_owned()] {
         for who in [&mut browser, &mut admin] {
@@ -47,7 +34,7 @@ async fn keys_of_others_are_not_there() {
 #[tokio::test]
 async fn forms_of_other_sites_make_no_keys() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let key = key_of(&world, &user, "laptop").await;
     for path in [
         "/keys/new".to_owned(),
@@ -68,7 +55,7 @@ async fn whoever_signed_in_with_a_key_makes_none_unless_it_may() {
     let world = World::new();
     let user = world.user("ada", Role::User).await;
     let plain = key_of(&world, &user, "plain").await;
-    let mut browser = signed_in_by(&world, &plain).await;
+    let mut browser = world.signed_in_by(plain.plain.expose()).await;
     browser
         .get("/keys")
         .await
@@ -109,7 +96,7 @@ async fn whoever_signed_in_with_a_key_makes_none_unless_it_may() {
         .create_key(user.id, NewKey::named("minting").scoped(scope))
         .await
         .unwrap();
-    let mut browser = signed_in_by(&world, &minting).await;
+    let mut browser = world.signed_in_by(minting.plain.expose()).await;
     browser
         .get("/keys/new")
         .await
@@ -142,7 +129,7 @@ async fn whoever_signed_in_with_a_key_makes_none_unless_it_may() {
 #[tokio::test]
 async fn whoever_acts_as_somebody_makes_no_keys_of_theirs_and_may_revoke_them() {
     let world = World::new();
-    let (root, _) = visitor(&world, "root", Role::Admin).await;
+    let (root, _) = world.visitor("root", Role::Admin).await;
     let user = world.user("ada", Role::User).await;
     let key = key_of(&world, &user, "laptop").await;
     let signed_in = world
@@ -182,14 +169,7 @@ async fn whoever_acts_as_somebody_makes_no_keys_of_theirs_and_may_revoke_them() 
 #[tokio::test]
 async fn behind_a_shared_key_there_are_no_keys() {
     let world = World::with(|auth| auth.shared_key("shared-key-of-the-house"), |console| console);
-    let mut browser = world.browser();
-    let shared = Password::new("shared-key-of-the-house");
-    let signed_in = world
-        .auth
-        .sign_in_with_token(shared, &Caller::anonymous())
-        .await
-        .unwrap();
-    browser.set_cookie("session", signed_in.token.expose());
+    let mut browser = world.signed_in_by("shared-key-of-the-house").await;
     for path in ["/keys", "/keys/new"] {
         browser.get(path).await.expect(400).says("no keys of its own");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use localauth_core::{Caller, KeyScope, NewKey, Password, Role, Status};
+use localauth_core::{Caller, KeyScope, NewKey, Role, Status};
 
 use crate::support::World;
 
@@ -109,13 +109,7 @@ async fn open_pages_hear_of_the_end_of_a_session_and_of_nothing_else() {
         .create_key(ada.id, NewKey::named("narrow").scoped(scope))
         .await
         .unwrap();
-    let narrow = world
-        .auth
-        .sign_in_with_token(Password::new(key.plain.expose()), &Caller::anonymous())
-        .await
-        .unwrap();
-    let mut narrowed = world.browser();
-    narrowed.set_cookie("session", narrow.token.expose());
+    let mut narrowed = world.signed_in_by(key.plain.expose()).await;
     narrowed.get("/keys").await.expect(200);
     narrowed.get("/account").await.expect(403);
     assert_eq!(asked_by_script(&mut narrowed).await, 204);

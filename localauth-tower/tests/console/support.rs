@@ -10,7 +10,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use localauth_core::{
-    Auth, AuthBuilder, ManualClock, MemoryStore, NewAccount, Password, PasswordCost, RegistrationMode, Role,
+    Auth, AuthBuilder, Caller, ManualClock, MemoryStore, NewAccount, Password, PasswordCost, RegistrationMode, Role,
     ServerSecret, Timestamp, User,
 };
 use localauth_tower::api::ApiBuilder;
@@ -89,19 +89,14 @@ impl World {
     /// Somebody who can sign in with [`PASSWORD`].
     pub(crate) async fn user(&self, name: &str, role: Role) -> User {
         self.clock.advance(Duration::from_millis(1));
+        // A name with markup makes an address too.
+        let at_home = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let email = format!("{}@example.org", at_home.trim_matches('-'));
         let account = NewAccount {
             role,
             name: name.to_owned(),
             acknowledge_weak: true,
-            ..NewAccount::local(format!("{}@example.org", name.len()), Password::new(PASSWORD))
-        };
-        let email = format!(
-            "{}@example.org",
-            name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
-        );
-        let account = NewAccount {
-            email: email.trim_matches('-').to_owned(),
-            ..account
+            ..NewAccount::local(email, Password::new(PASSWORD))
         };
         self.auth.add_user(account).await.unwrap()
     }
@@ -119,6 +114,18 @@ impl World {
         let mut browser = self.browser();
         let fields = [("email", user.email.as_str()), ("password", PASSWORD)];
         browser.post("/login", &fields).await.leads_to("/");
+        browser
+    }
+
+    /// A browser in which whoever has `token`, a key of the house or of a user, has signed in with it.
+    pub(crate) async fn signed_in_by(&self, token: &str) -> Browser<'_> {
+        let signed_in = self
+            .auth
+            .sign_in_with_token(Password::new(token), &Caller::anonymous())
+            .await
+            .unwrap();
+        let mut browser = self.browser();
+        browser.set_cookie("session", signed_in.token.expose());
         browser
     }
 

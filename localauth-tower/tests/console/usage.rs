@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use localauth_core::{Caller, HouseRules, KeyId, LimitRule, NewKey, Price, Role, UsageEvent, UsageSource, UserId};
 
-use crate::home::visitor;
 use crate::support::{MARKUP, NOBODY, Seen, World};
 
 pub(crate) fn event(world: &World, user_id: UserId, name: &str, source: UsageSource) -> UsageEvent {
@@ -43,7 +42,7 @@ fn numbers(seen: &Seen, heading: &str) -> Vec<Vec<u64>> {
 async fn without_usage_the_page_says_what_to_do() {
     let world = World::new();
     world.user("root", Role::Admin).await;
-    let (_, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
     let seen = browser
         .get("/usage")
         .await
@@ -51,7 +50,7 @@ async fn without_usage_the_page_says_what_to_do() {
         .says("Nothing was used in this time")
         .does_not_say("<svg");
     seen.says("Nothing limits how much you may use").does_not_say("Cost");
-    let (_, mut admin) = visitor(&world, "eve", Role::Admin).await;
+    let (_, mut admin) = world.visitor("eve", Role::Admin).await;
     admin
         .get("/admin/usage")
         .await
@@ -62,7 +61,7 @@ async fn without_usage_the_page_says_what_to_do() {
 #[tokio::test]
 async fn the_tables_add_up_to_what_the_api_says() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let key = world
         .auth
         .create_key(user.id, NewKey::named("laptop"))
@@ -130,7 +129,7 @@ async fn the_tables_add_up_to_what_the_api_says() {
 #[tokio::test]
 async fn periods_and_ways_to_tell_apart_are_those_on_the_page() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     world.auth.record_usage(event(&world, user.id, "ada", UsageSource::Web));
     for period in ["day", "week", "month", "all"] {
         let seen = browser.get(&format!("/usage?period={period}")).await.expect(200);
@@ -152,7 +151,7 @@ async fn periods_and_ways_to_tell_apart_are_those_on_the_page() {
 #[tokio::test]
 async fn where_nothing_has_tokens_requests_are_drawn() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     world.auth.record_usage(UsageEvent {
         prompt_tokens: 0,
         cached_tokens: 0,
@@ -170,7 +169,7 @@ async fn where_nothing_has_tokens_requests_are_drawn() {
 #[tokio::test]
 async fn limits_are_shown_with_what_is_left_of_them() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     let operator = Caller::operator();
     let rule = |rule: LimitRule| world.auth.set_user_limit(&operator, user.id, rule);
     rule(
@@ -219,7 +218,7 @@ async fn limits_are_shown_with_what_is_left_of_them() {
 #[tokio::test]
 async fn costs_are_shown_where_there_are_prices() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     world
         .auth
         .change_house_rules(&Caller::operator(), |house: &mut HouseRules| {
@@ -250,8 +249,8 @@ async fn costs_are_shown_where_there_are_prices() {
 #[tokio::test]
 async fn the_file_is_ones_own_and_runs_nothing() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
-    let (eve, _) = visitor(&world, "eve", Role::User).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
+    let (eve, _) = world.visitor("eve", Role::User).await;
     world.auth.record_usage(UsageEvent {
         model: "=HYPERLINK(1)".to_owned(),
         ..event(&world, user.id, "ada", UsageSource::Web)
@@ -272,7 +271,7 @@ async fn the_file_is_ones_own_and_runs_nothing() {
 #[tokio::test]
 async fn two_who_were_deleted_and_had_one_name_stay_two() {
     let world = World::new();
-    let (_, mut admin) = visitor(&world, "root", Role::Admin).await;
+    let (_, mut admin) = world.visitor("root", Role::Admin).await;
     for (id, times) in [(NOBODY, 1), ("0192f0c1-2345-7890-abcd-ef0123456700", 2)] {
         for _ in 0..times {
             let gone = event(&world, id.parse().unwrap(), "zoe", UsageSource::Web);
@@ -289,8 +288,8 @@ async fn two_who_were_deleted_and_had_one_name_stay_two() {
 #[tokio::test]
 async fn administrators_see_everybodys_and_one_users() {
     let world = World::new();
-    let (root, mut admin) = visitor(&world, "root", Role::Admin).await;
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (root, mut admin) = world.visitor("root", Role::Admin).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
     world.auth.record_usage(event(&world, user.id, "ada", UsageSource::Web));
     world
         .auth
@@ -342,8 +341,8 @@ async fn administrators_see_everybodys_and_one_users() {
 #[tokio::test]
 async fn three_hundred_of_everything_with_markup_fit_on_a_page() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
-    let (_, mut admin) = visitor(&world, "root", Role::Admin).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
+    let (_, mut admin) = world.visitor("root", Role::Admin).await;
     for n in 0..300_u64 {
         let entropy = localauth_core::SeededEntropy::insecure(n);
         let key = KeyId::generate(world.auth.now(), &entropy).unwrap();
@@ -380,8 +379,8 @@ async fn three_hundred_of_everything_with_markup_fit_on_a_page() {
 #[tokio::test]
 async fn all_of_it_is_german_for_germans() {
     let world = World::new();
-    let (user, mut browser) = visitor(&world, "ada", Role::User).await;
-    let (_, mut admin) = visitor(&world, "root", Role::Admin).await;
+    let (user, mut browser) = world.visitor("ada", Role::User).await;
+    let (_, mut admin) = world.visitor("root", Role::Admin).await;
     let rule = LimitRule::per("1h".parse().unwrap()).requests(2_000);
     world
         .auth

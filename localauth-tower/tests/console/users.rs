@@ -10,7 +10,7 @@ use axum::body::Body;
 use http::Request;
 use localauth_core::{Role, User};
 
-use crate::support::{Browser, PASSWORD, Seen, World};
+use crate::support::{Browser, Seen, World};
 
 /// Signs in over the API, whose cookie the pages take.
 pub(crate) async fn sign_in(browser: &mut Browser<'_>, path: &str, body: String) {
@@ -21,18 +21,9 @@ pub(crate) async fn sign_in(browser: &mut Browser<'_>, path: &str, body: String)
     browser.send(request, Body::from(body)).await.expect(200);
 }
 
-/// A browser in which somebody new is signed in.
-pub(crate) async fn visitor<'w>(world: &'w World, name: &str, role: Role) -> (User, Browser<'w>) {
-    let user = world.user(name, role).await;
-    let mut browser = world.browser();
-    let body = format!(r#"{{"email":"{}","password":"{PASSWORD}"}}"#, user.email);
-    sign_in(&mut browser, "/api/auth/login", body).await;
-    (user, browser)
-}
-
 /// A browser of an administrator.
 pub(crate) async fn admin(world: &World) -> (User, Browser<'_>) {
-    visitor(world, "root", Role::Admin).await
+    world.visitor("root", Role::Admin).await
 }
 
 /// The page of a user, or one below it.

@@ -2,11 +2,10 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use localauth_core::LimitId;
 
 use super::limits::{self, LimitPage, Place, rule};
 use super::revision::{self, is_outdated};
-use super::rules::{known, limit_id, not_put, put, take};
+use super::rules::{NEW, known, limit_id, not_put, put, take};
 use super::tiers::HERE;
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -14,18 +13,15 @@ use crate::console::page::done;
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 
-fn place<'a>(whose: &'a str, action: &'a str, id: Option<LimitId>) -> Place<'a> {
+/// Where it is changed.
+fn place(console: &Console, visit: &Visit, limit: &str) -> Place {
     Place {
-        whose,
-        action,
-        back: HERE,
-        is_there: id.is_some(),
+        whose: visit.frame(console, "house-limit-title").t("house-limit-of-everyone"),
+        action: format!("/admin/limits/{limit}"),
+        back: HERE.to_owned(),
+        is_there: limit != NEW,
         has_model: true,
     }
-}
-
-fn address(limit: &str) -> String {
-    format!("/admin/limits/{limit}")
 }
 
 pub(super) async fn show(
@@ -46,15 +42,8 @@ async fn present(
     let id = limit_id(limit)?;
     let (house, _) = console.auth.house_rules().await?;
     let rule = known(&house.everyone, id)?.map(|limit| &limit.rule);
-    let whose = visit.frame(console, "house-limit-title").t("house-limit-of-everyone");
-    let address = address(limit);
-    Ok(LimitPage::show(
-        console,
-        visit,
-        place(&whose, &address, id),
-        rule,
-        trouble,
-    ))
+    let place = place(console, visit, limit);
+    Ok(LimitPage::show(console, visit, place, rule, trouble))
 }
 
 pub(super) async fn save(
@@ -75,9 +64,7 @@ pub(super) async fn save(
         Ok(()) => Ok(done(HERE, "done-limit-saved")),
         Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &limit, Some(&trouble)).await,
         Err(trouble) => {
-            let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
-            let address = address(&limit);
-            let place = place(&whose, &address, id);
+            let place = place(&console, &visit, &limit);
             Ok(LimitPage::again(&console, &visit, place, &fields, &trouble))
         }
     }
@@ -91,9 +78,8 @@ pub(super) async fn confirm(
     let id = limit_id(&limit)?;
     let (house, _) = console.auth.house_rules().await?;
     let present = known(&house.everyone, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
-    let whose = visit.frame(&console, "house-limit-title").t("house-limit-of-everyone");
-    let address = address(&limit);
-    Ok(limits::confirm(&console, &visit, place(&whose, &address, id), present))
+    let place = place(&console, &visit, &limit);
+    Ok(limits::confirm(&console, &visit, place, present))
 }
 
 pub(super) async fn remove(

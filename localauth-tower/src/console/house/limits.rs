@@ -210,7 +210,7 @@ pub(crate) fn plain_money(micros: u64) -> String {
 #[template(path = "house/limit.html")]
 pub(crate) struct LimitPage<'a> {
     frame: Frame,
-    place: Place<'a>,
+    place: Place,
     typed: Typed,
     /// Names the rule that is shown, where there is one already.
     revision: String,
@@ -220,13 +220,14 @@ pub(crate) struct LimitPage<'a> {
 }
 
 /// Whose limit, and where its page is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+#[derive(Debug)]
+pub(crate) struct Place {
     /// Whose, in words.
-    pub(crate) whose: &'a str,
+    pub(crate) whose: String,
     /// The address that the form goes to.
-    pub(crate) action: &'a str,
-    pub(crate) back: &'a str,
+    pub(crate) action: String,
+    /// Where whoever is done here goes.
+    pub(crate) back: String,
     /// Whether it is there already: then it can be taken away.
     pub(crate) is_there: bool,
     /// Whether its model can be chosen.
@@ -234,7 +235,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> LimitPage<'a> {
-    fn new(console: &'a Console, visit: &Visit, place: Place<'a>, typed: Typed) -> Self {
+    fn new(console: &'a Console, visit: &Visit, place: Place, typed: Typed) -> Self {
         let frame = visit.frame(console, "house-limit-title");
         let other = Some(typed.window.as_str()).filter(|other| !other.is_empty() && !WINDOWS.contains(other));
         let all = WINDOWS.into_iter().chain(other);
@@ -253,7 +254,7 @@ impl<'a> LimitPage<'a> {
     pub(crate) fn show(
         console: &Console,
         visit: &Visit,
-        place: Place<'_>,
+        place: Place,
         rule: Option<&LimitRule>,
         trouble: Option<&Trouble>,
     ) -> Response {
@@ -279,7 +280,7 @@ impl<'a> LimitPage<'a> {
     pub(crate) fn again(
         console: &Console,
         visit: &Visit,
-        place: Place<'_>,
+        place: Place,
         fields: &Fields,
         trouble: &Trouble,
     ) -> Response {
@@ -291,7 +292,7 @@ impl<'a> LimitPage<'a> {
 }
 
 /// Asks whether a limit is to go.
-pub(crate) fn confirm(console: &Console, visit: &Visit, place: Place<'_>, limit: &Limit) -> Response {
+pub(crate) fn confirm(console: &Console, visit: &Visit, place: Place, limit: &Limit) -> Response {
     let frame = visit.frame(console, "house-limit-remove-title");
     let row = LimitRow::of(&frame, limit);
     let model = match row.model.as_str() {
@@ -303,7 +304,7 @@ pub(crate) fn confirm(console: &Console, visit: &Visit, place: Place<'_>, limit:
         format!("{}: {most}, {}", frame.t(maximum.what), row.window)
     });
     page(&Confirm {
-        says: place.whose.to_owned(),
+        says: place.whose,
         parts: std::iter::once(model)
             .chain(maxima)
             .chain([frame.t("house-limit-remove")])
@@ -312,7 +313,7 @@ pub(crate) fn confirm(console: &Console, visit: &Visit, place: Place<'_>, limit:
         action: &format!("{}/remove", place.action),
         fields: &[],
         button: "house-limit-remove-button",
-        back: place.back,
+        back: &place.back,
         type_this: None,
     })
 }

@@ -5,9 +5,12 @@ use localauth_core::{Auth, Limit, LimitError, LimitId, LimitRule};
 use super::revision;
 use crate::console::trouble::Trouble;
 
-/// The limit that an address names; `new` is one to be made.
+/// Stands in an address for the id of a limit that is to be made.
+pub(crate) const NEW: &str = "new";
+
+/// The limit that an address names; [`NEW`] is one to be made.
 pub(crate) fn limit_id(text: &str) -> Result<Option<LimitId>, Trouble> {
-    if text == "new" {
+    if text == NEW {
         return Ok(None);
     }
     text.parse()

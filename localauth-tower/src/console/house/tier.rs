@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use localauth_core::{LimitError, LimitId, Tier, TierName};
+use localauth_core::{LimitError, Tier, TierName};
 
 use super::access::{self, Group, Models};
 use super::limits::{self, LimitPage, LimitRow, Place, rule};
 use super::revision::{self, is_outdated};
-use super::rules::{known, limit_id, not_put, put, take};
+use super::rules::{NEW, known, limit_id, not_put, put, take};
 use super::tiers::{HERE, named};
 use crate::console::Console;
 use crate::console::fields::Fields;
@@ -165,8 +165,8 @@ async fn present(
     let id = limit_id(limit)?;
     let (tier, _) = find(console, name).await?;
     let rule = known(&tier.limits, id)?.map(|limit| &limit.rule);
-    let address = Address::of(visit, console, name, limit);
-    Ok(LimitPage::show(console, visit, address.place(id), rule, trouble))
+    let place = place(console, visit, name, limit);
+    Ok(LimitPage::show(console, visit, place, rule, trouble))
 }
 
 pub(super) async fn save_limit(
@@ -177,7 +177,7 @@ pub(super) async fn save_limit(
 ) -> Result<Response, Trouble> {
     let name = named(&name)?;
     let id = limit_id(&limit)?;
-    let address = Address::of(&visit, &console, &name, &limit);
+    let place = place(&console, &visit, &name, &limit);
     let saved = async {
         let rule = rule(&fields, None)?;
         let change = console.auth.change_house_rules(&visit.caller, |house| {
@@ -187,9 +187,9 @@ pub(super) async fn save_limit(
         change.await.map_err(not_put)
     };
     match saved.await {
-        Ok(()) => Ok(done(&address.back, "done-limit-saved")),
+        Ok(()) => Ok(done(&place.back, "done-limit-saved")),
         Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &name, &limit, Some(&trouble)).await,
-        Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
+        Err(trouble) => Ok(LimitPage::again(&console, &visit, place, &fields, &trouble)),
     }
 }
 
@@ -202,8 +202,8 @@ pub(super) async fn confirm_limit(
     let id = limit_id(&limit)?;
     let (tier, _) = find(&console, &name).await?;
     let present = known(&tier.limits, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
-    let address = Address::of(&visit, &console, &name, &limit);
-    Ok(limits::confirm(&console, &visit, address.place(id), present))
+    let place = place(&console, &visit, &name, &limit);
+    Ok(limits::confirm(&console, &visit, place, present))
 }
 
 pub(super) async fn remove_limit(
@@ -222,29 +222,13 @@ pub(super) async fn remove_limit(
 }
 
 /// Where a limit of a tier is changed.
-struct Address {
-    whose: String,
-    action: String,
-    back: String,
-}
-
-impl Address {
-    fn of(visit: &Visit, console: &Console, name: &TierName, limit: &str) -> Self {
-        let frame = visit.frame(console, "house-limit-title");
-        Self {
-            whose: frame.t1("house-limit-of-tier", "name", name.as_str()),
-            action: format!("{HERE}/{name}/limits/{limit}"),
-            back: format!("{HERE}/{name}"),
-        }
-    }
-
-    fn place(&self, id: Option<LimitId>) -> Place<'_> {
-        Place {
-            whose: &self.whose,
-            action: &self.action,
-            back: &self.back,
-            is_there: id.is_some(),
-            has_model: true,
-        }
+fn place(console: &Console, visit: &Visit, name: &TierName, limit: &str) -> Place {
+    let frame = visit.frame(console, "house-limit-title");
+    Place {
+        whose: frame.t1("house-limit-of-tier", "name", name.as_str()),
+        action: format!("{HERE}/{name}/limits/{limit}"),
+        back: format!("{HERE}/{name}"),
+        is_there: limit != NEW,
+        has_model: true,
     }
 }

@@ -2,44 +2,28 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use localauth_core::{LimitId, User};
+use localauth_core::User;
 
 use super::{HERE, find};
 use crate::console::Console;
 use crate::console::fields::Fields;
 use crate::console::house::limits::{self, LimitPage, Place, rule};
 use crate::console::house::revision::{self, is_outdated};
-use crate::console::house::rules::{known, limit_id};
+use crate::console::house::rules::{NEW, known, limit_id};
 use crate::console::page::done;
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 
 /// Where a limit of a user is changed.
-struct Address {
-    whose: String,
-    action: String,
-    back: String,
-}
-
-impl Address {
-    fn of(console: &Console, visit: &Visit, user: &User, limit: &str) -> Self {
-        let frame = visit.frame(console, "house-limit-title");
-        Self {
-            whose: frame.t1("users-limit-of", "name", user.name.as_str()),
-            action: format!("{HERE}/{}/limits/{limit}", user.id),
-            back: format!("{HERE}/{}", user.id),
-        }
-    }
-
-    fn place(&self, id: Option<LimitId>) -> Place<'_> {
-        Place {
-            whose: &self.whose,
-            action: &self.action,
-            back: &self.back,
-            is_there: id.is_some(),
-            // A user's limits are told apart by their models: another model is another limit.
-            has_model: id.is_none(),
-        }
+fn place(console: &Console, visit: &Visit, user: &User, limit: &str) -> Place {
+    let frame = visit.frame(console, "house-limit-title");
+    Place {
+        whose: frame.t1("users-limit-of", "name", user.name.as_str()),
+        action: format!("{HERE}/{}/limits/{limit}", user.id),
+        back: format!("{HERE}/{}", user.id),
+        is_there: limit != NEW,
+        // A user's limits are told apart by their models: another model is another limit.
+        has_model: limit == NEW,
     }
 }
 
@@ -63,8 +47,8 @@ async fn present(
     let id = limit_id(limit)?;
     let own = console.auth.user_limits(user.id).await?;
     let rule = known(&own.limits, id)?.map(|limit| &limit.rule);
-    let address = Address::of(console, visit, user, limit);
-    Ok(LimitPage::show(console, visit, address.place(id), rule, trouble))
+    let place = place(console, visit, user, limit);
+    Ok(LimitPage::show(console, visit, place, rule, trouble))
 }
 
 pub(super) async fn save(
@@ -77,7 +61,7 @@ pub(super) async fn save(
     let id = limit_id(&limit)?;
     let own = console.auth.user_limits(user.id).await?;
     let before = known(&own.limits, id)?.map(|limit| &limit.rule);
-    let address = Address::of(&console, &visit, &user, &limit);
+    let place = place(&console, &visit, &user, &limit);
     let saved = async {
         let rule = rule(&fields, before.map(|rule| rule.model.as_str()))?;
         // A user has one limit for each model: another one would take its place.
@@ -90,9 +74,9 @@ pub(super) async fn save(
         Ok::<_, Trouble>(console.auth.set_user_limit(&visit.caller, user.id, rule).await?)
     };
     match saved.await {
-        Ok(_) => Ok(done(&address.back, "done-limit-saved")),
+        Ok(_) => Ok(done(&place.back, "done-limit-saved")),
         Err(trouble) if is_outdated(&trouble) => present(&console, &visit, &user, &limit, Some(&trouble)).await,
-        Err(trouble) => Ok(LimitPage::again(&console, &visit, address.place(id), &fields, &trouble)),
+        Err(trouble) => Ok(LimitPage::again(&console, &visit, place, &fields, &trouble)),
     }
 }
 
@@ -105,8 +89,8 @@ pub(super) async fn confirm(
     let id = limit_id(&limit)?;
     let own = console.auth.user_limits(user.id).await?;
     let present = known(&own.limits, id)?.ok_or_else(|| Trouble::missing("error-no-such-limit"))?;
-    let address = Address::of(&console, &visit, &user, &limit);
-    Ok(limits::confirm(&console, &visit, address.place(id), present))
+    let place = place(&console, &visit, &user, &limit);
+    Ok(limits::confirm(&console, &visit, place, present))
 }
 
 pub(super) async fn remove(

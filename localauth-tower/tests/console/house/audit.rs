@@ -6,13 +6,13 @@ use std::time::Duration;
 use localauth_core::{AuditAction, Caller, Role};
 
 use crate::support::{MARKUP, World};
-use crate::users::{admin, visitor};
+use crate::users::admin;
 
 #[tokio::test]
 async fn lines_are_narrowed_by_day_person_and_action() {
     let world = World::new();
     let (root, mut browser) = admin(&world).await;
-    let (ada, _) = visitor(&world, "ada", Role::User).await;
+    let (ada, _) = world.visitor("ada", Role::User).await;
     let all = browser.get("/admin/audit").await.expect(200);
     all.says("Signed in")
         .says("Made a user")

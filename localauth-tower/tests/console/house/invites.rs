@@ -6,7 +6,7 @@ use std::time::Duration;
 use localauth_core::{Caller, NewAccount, Password, Registered, Role};
 
 use crate::support::{MARKUP, NOBODY, World};
-use crate::users::{admin, visitor};
+use crate::users::admin;
 
 #[tokio::test]
 async fn an_invite_is_made_and_its_code_is_shown_once() {
@@ -38,7 +38,7 @@ async fn an_invite_is_made_and_its_code_is_shown_once() {
 #[tokio::test]
 async fn an_invite_is_revoked_after_a_question_and_a_used_one_cannot_be() {
     let world = World::new();
-    let (_, mut browser) = visitor(&world, MARKUP, Role::Admin).await;
+    let (_, mut browser) = world.visitor(MARKUP, Role::Admin).await;
     let open = browser.post("/admin/invites", &[]).await.expect(200).after("invite/");
     world.clock.advance(Duration::from_millis(1));
     let used = browser.post("/admin/invites", &[]).await.expect(200).after("invite/");

@@ -2,7 +2,7 @@
 
 use localauth_core::{Caller, Role, Status};
 
-use super::{admin, of, sign_in, visitor};
+use super::{admin, of, sign_in};
 use crate::support::{MARKUP, World};
 
 const SHARED: &str = "a-shared-key-of-the-configuration";
@@ -103,7 +103,7 @@ async fn the_last_administrator_stays() {
 async fn a_password_is_made_up_and_shown_once() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
-    let (ada, mut hers) = visitor(&world, "ada", Role::User).await;
+    let (ada, mut hers) = world.visitor("ada", Role::User).await;
     browser
         .get(&of(&ada, "/password"))
         .await
@@ -199,7 +199,7 @@ async fn who_acts_as_somebody_is_told_so_on_every_page_until_it_ends() {
         .set_status(&Caller::operator(), service.id, Status::Disabled)
         .await
         .unwrap();
-    let (_, mut browser) = visitor(&world, "third", Role::Admin).await;
+    let (_, mut browser) = world.visitor("third", Role::Admin).await;
     let refused = browser.post(&of(&service, "/impersonate"), &[]).await;
     refused.expect(400).says("not active");
 }
@@ -208,7 +208,7 @@ async fn who_acts_as_somebody_is_told_so_on_every_page_until_it_ends() {
 async fn an_account_goes_when_its_address_was_typed() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
-    let (ada, _) = visitor(&world, "ada", Role::Admin).await;
+    let (ada, _) = world.visitor("ada", Role::Admin).await;
     let caller = Caller::operator();
     for name in ["laptop", "phone"] {
         world

@@ -2,7 +2,7 @@
 
 use localauth_core::{Caller, NewKey, Role, UsageEvent};
 
-use super::{admin, of, visitor};
+use super::{admin, of};
 use crate::support::{MARKUP, World};
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_key_is_revoked_after_a_question() {
 async fn the_page_shows_usage_and_sessions_of_that_user_only() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
-    let (ada, _) = visitor(&world, "ada", Role::User).await;
+    let (ada, _) = world.visitor("ada", Role::User).await;
     let bob = world.user("bob", Role::User).await;
     world.auth.record_usage(UsageEvent {
         request_id: world.auth.new_request_id(),

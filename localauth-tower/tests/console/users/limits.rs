@@ -2,7 +2,7 @@
 
 use localauth_core::{Caller, Role, TokenAsk};
 
-use super::{admin, fill_in, of, revision, visitor};
+use super::{admin, fill_in, of, revision};
 use crate::support::{MARKUP, NOBODY, World};
 
 async fn limits(world: &World, user: &localauth_core::User) -> Vec<localauth_core::Limit> {
@@ -175,7 +175,7 @@ async fn adding_a_limit_replaces_none() {
 async fn what_is_held_is_shown_as_used() {
     let world = World::new();
     let (_, mut browser) = admin(&world).await;
-    let (ada, mut hers) = visitor(&world, "ada", Role::User).await;
+    let (ada, mut hers) = world.visitor("ada", Role::User).await;
     let limit = [
         ("window", "1h"),
         ("max_requests", "7"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use localauth_core::{Caller, NewAccount, Password, Provider, RegistrationMode, Role, Status, UserQuery};
 
-use super::{admin, of, visitor};
+use super::{admin, of};
 use crate::support::{MARKUP, NOBODY, World};
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn names_are_text_on_every_page_about_users() {
 async fn nobody_else_gets_there_and_no_other_site() {
     let world = World::new();
     let (root, mut admin) = admin(&world).await;
-    let (ada, mut browser) = visitor(&world, "ada", Role::User).await;
+    let (ada, mut browser) = world.visitor("ada", Role::User).await;
     for path in ["", "/delete", "/password", "/limits/new"] {
         browser
             .get(&of(&ada, path))
