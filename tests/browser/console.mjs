@@ -4,7 +4,8 @@ import { mkdirSync } from 'node:fs';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
 
 import { byKeyboard } from './console/keyboard.mjs';
-import { look } from './console/look.mjs';
+import { look, lookHere } from './console/look.mjs';
+import * as shown from './console/shown.mjs';
 import * as walk from './console/walk.mjs';
 import { launch } from './driver.mjs';
 
@@ -47,12 +48,14 @@ async function pages(user, admin) {
       user: person,
       'user-delete': `${person}/delete`,
       'user-disable': `${person}/status?status=disabled`,
+      'user-role': `${person}/role?role=admin`,
       'user-password': `${person}/password`,
       'user-limit': `${person}/limits/new`,
       invites: '/admin/invites',
       'all-usage': '/admin/usage',
       tiers: '/admin/tiers',
       tier: '/admin/tiers/free',
+      price: '/admin/prices',
       'everyone-limit': '/admin/limits/new',
       'shared-keys': '/admin/shared-keys',
       audit: '/admin/audit',
@@ -64,9 +67,12 @@ async function pages(user, admin) {
 }
 
 async function main(browser) {
-  const context = () => browser.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-GB' });
-  const [ada, grace, stranger] = [await context(), await context(), await context()];
-  for (const one of [ada, grace, stranger]) one.setDefaultTimeout(Number(values.timeout) * 1000);
+  const context = async () => {
+    const one = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-GB' });
+    one.setDefaultTimeout(Number(values.timeout) * 1000);
+    return one;
+  };
+  const [ada, grace, stranger, another] = [await context(), await context(), await context(), await context()];
   const [admin, user] = [await ada.newPage(), await grace.newPage()];
   const report = {};
 
@@ -87,6 +93,13 @@ async function main(browser) {
     ...(await look(browser, server, await grace.storageState(), all.user, values.shots, english)),
     ...(await look(browser, server, await ada.storageState(), all.admin, values.shots, english)),
   ];
+  report.shown = [];
+  const see = async (page, name) => report.shown.push(...(await lookHere(page, name, values.shots)));
+  await shown.atTheDoor(await stranger.newPage(), server, see);
+  await shown.ofAKey(user, server, see);
+  await shown.ofTheHouse(admin, server, all.admin.user, see);
+  await shown.asSomebody(await another.newPage(), server, all.admin.user, see);
+
   const keyboard = await stranger.newPage();
   await byKeyboard(keyboard, server, 'grace@example.org');
 

@@ -56,6 +56,17 @@ async fn from_the_first_start_to_the_end_of_an_account() {
             }
         }
     }
+    let shown = seen["shown"].as_array().unwrap();
+    assert!(shown.len() >= 3 * 20, "{}", shown.len());
+    for page in shown {
+        let mut complain = |what: String| wrong.push(format!("{} ({}): {what}", page["name"], page["view"]));
+        if page["sideways"].as_i64().unwrap() > 0 {
+            complain(format!("{} pixels too wide", page["sideways"]));
+        }
+        for found in page["violations"].as_array().unwrap() {
+            complain(format!("violations: {found}"));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
     let refused = &seen["refused"];

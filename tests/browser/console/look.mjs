@@ -59,3 +59,19 @@ export async function look(browser, server, storageState, pages, shots, options 
   }
   return seen;
 }
+
+/** Looks at the page that is open and cannot be asked for again: in each view, where it stands. */
+export async function lookHere(page, name, shots) {
+  const seen = [];
+  const before = page.viewportSize();
+  for (const [view, { viewport, colorScheme }] of Object.entries(VIEWS)) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    if (shots) await page.screenshot({ path: join(shots, `${name}-${view}.png`), fullPage: true });
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    seen.push({ name, path: new URL(page.url()).pathname, view, sideways, violations: await violations(page) });
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize(before);
+  return seen;
+}

@@ -3,7 +3,8 @@
 /** The password of everybody. */
 export const PASSWORD = 'an unlikely sentence about llamas';
 
-async function submit(page, name) {
+/** Clicks the button, and waits for the page that it leads to. */
+export async function submit(page, name) {
   await Promise.all([page.waitForNavigation(), page.getByRole('button', { name, exact: true }).click()]);
 }
 
