@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    BoxError, Json, Router,
+    body::{Body, Bytes, HttpBody},
     middleware::{from_fn, from_fn_with_state},
+    response::Response,
     routing::get,
 };
 use http::Method;
@@ -221,30 +223,19 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
     if let Some(prompts) = model.prompts {
         limits = limits.count_prompts(prompts);
     }
-    // The last one is the outermost.
-    let mut routes = model
-        .routes
-        .layer(MeterUsage::new(auth))
-        .layer(limits.with_reject(errors));
-    if model.upstreams.is_none() {
-        // An answer whose client has gone is generated all the same, and counts. An upstream is told that it may stop.
-        routes = routes.layer(from_fn(detach));
-    }
-    if let Some(share) = fair_share(settings) {
-        // Outside of that: a client that leaves while it waits leaves the queue.
-        routes = routes.layer(share.with_reject(errors));
-    }
-    routes
-        .layer(RequireModel::new().with_reject(errors))
-        .layer(inspect.with_reject(errors))
-        .layer(BodyMemory::new(
-            Budget::new(settings.bounds.body_memory, settings.max_body),
-            settings.error_code,
-        ))
-        .layer(RoutePolicy::new(table).with_reject(errors))
+    // An answer whose client has gone is generated all the same, and counts. An upstream is told that it may stop.
+    let detached = model.upstreams.is_none().then(|| from_fn(detach));
+    // Outside of that: a client that leaves while it waits leaves the queue.
+    let share = fair_share(settings).map(|share| {
+        ServiceBuilder::new()
+            .map_response(whole)
+            .layer(share.with_reject(errors))
+    });
+    // One layer of the router, so that a request is put into a box once, and not once for each of them.
+    let walk = ServiceBuilder::new()
         .layer(from_fn_with_state(
-            Renewal::new(auth).site(site.clone()),
-            api::renew_session,
+            CrossSite::new().site(site.clone()).errors(errors),
+            api::refuse_cross_site,
         ))
         .layer(
             RequireAuth::new(auth)
@@ -253,9 +244,33 @@ fn guarded(settings: &Settings, auth: &Auth, site: &Site, table: Arc<RouteTable>
                 .with_reject(errors),
         )
         .layer(from_fn_with_state(
-            CrossSite::new().site(site.clone()).errors(errors),
-            api::refuse_cross_site,
+            Renewal::new(auth).site(site.clone()),
+            api::renew_session,
         ))
+        .layer(RoutePolicy::new(table).with_reject(errors))
+        .layer(BodyMemory::new(
+            Budget::new(settings.bounds.body_memory, settings.max_body),
+            settings.error_code,
+        ))
+        .map_response(whole)
+        .layer(inspect.with_reject(errors))
+        .map_request(|request: http::Request<_>| request.map(Body::new))
+        .layer(RequireModel::new().with_reject(errors))
+        .option_layer(share)
+        .option_layer(detached)
+        .map_response(whole)
+        .layer(limits.with_reject(errors))
+        .layer(MeterUsage::new(auth));
+    model.routes.layer(walk)
+}
+
+/// An answer of which only its body is known.
+fn whole<B>(response: http::Response<B>) -> Response
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    response.map(Body::new)
 }
 
 /// The queue in front of the model, if there is to be one.

@@ -66,12 +66,13 @@ export async function lookHere(page, name, shots) {
   const before = page.viewportSize();
   for (const [view, { viewport, colorScheme }] of Object.entries(VIEWS)) {
     await page.setViewportSize(viewport);
-    await page.emulateMedia({ colorScheme });
+    // Colours are there at once, not on their way from the view before.
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     if (shots) await page.screenshot({ path: join(shots, `${name}-${view}.png`), fullPage: true });
     const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     seen.push({ name, path: new URL(page.url()).pathname, view, sideways, violations: await violations(page) });
   }
-  await page.emulateMedia({ colorScheme: null });
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   await page.setViewportSize(before);
   return seen;
 }

@@ -85,7 +85,7 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
     let ask = Ask {
         method: &head.method,
         path: &path,
-        headers: &sent,
+        headers: sent,
         via: Via::Any,
     };
     let (server, response) = ask.first_that_answers(&servers, &loan).await?;
@@ -112,24 +112,29 @@ fn changes_models(rule: &Rule) -> bool {
 pub(super) struct Ask<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a http::uri::PathAndQuery,
-    pub(super) headers: &'a HeaderMap,
+    pub(super) headers: HeaderMap,
     pub(super) via: Via,
 }
 
 impl Ask<'_> {
     /// Asks one after the other, as long as nothing of the request was sent.
     pub(super) async fn first_that_answers(
-        &self,
+        mut self,
         servers: &[Arc<Server>],
         loan: &Loan,
     ) -> Result<(Arc<Server>, http::Response<Incoming>), Failure> {
         let mut failure = Failure::Unreachable;
+        let mut left = servers.len();
         for server in servers {
+            left -= 1;
             if !server.breaker.admits(Instant::now()) {
                 continue;
             }
             let uri = target::at(server.origin(), self.path.clone())?;
-            let mut headers = self.headers.clone();
+            let mut headers = match left {
+                0 => std::mem::take(&mut self.headers),
+                _ => self.headers.clone(),
+            };
             if let Some(key) = &server.key {
                 headers.insert(header::AUTHORIZATION, key.clone());
             }

@@ -8,50 +8,54 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What of a request is handed on. `content-length` is said anew by whoever sends.
-const ASKED: &[&str] = &[
-    "accept",
-    "accept-language",
-    "anthropic-beta",
-    "anthropic-version",
-    "content-type",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "openai-beta",
-    "traceparent",
-    "tracestate",
-    "user-agent",
-    "x-request-id",
+static ASKED: [HeaderName; 13] = [
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("anthropic-version"),
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    header::USER_AGENT,
+    HeaderName::from_static("x-request-id"),
 ];
 
 /// What of an answer is handed on.
-const ANSWERED: &[&str] = &[
-    "accept-ranges",
-    "allow",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-length",
-    "content-range",
-    "content-type",
-    "etag",
-    "last-modified",
-    "openai-model",
-    "openai-processing-ms",
-    "openai-version",
-    "retry-after",
+static ANSWERED: [HeaderName; 15] = [
+    header::ACCEPT_RANGES,
+    header::ALLOW,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    HeaderName::from_static("openai-model"),
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-version"),
+    header::RETRY_AFTER,
     // Tells a proxy in front of us not to hold a stream back.
-    "x-accel-buffering",
+    HeaderName::from_static("x-accel-buffering"),
 ];
 
 /// How a request that opens a socket says so.
-const SOCKET: &[&str] = &[
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "sec-websocket-protocol",
-    "sec-websocket-accept",
+static SOCKET: [HeaderName; 5] = [
+    header::SEC_WEBSOCKET_EXTENSIONS,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_PROTOCOL,
+    header::SEC_WEBSOCKET_ACCEPT,
 ];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What an upstream learns about who asks.
 #[derive(Clone, Debug, Default)]
@@ -63,18 +67,18 @@ pub(super) struct Forwarded {
 
 /// The headers for an upstream. `key` is its own.
 pub(super) fn asked(from: &HeaderMap, forwarded: &Forwarded, key: Option<&HeaderValue>) -> HeaderMap {
-    let mut headers = pick(from, ASKED);
+    let mut headers = pick(from, &ASKED);
     // What is encoded cannot be read by whoever counts what it used.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(address) = forwarded.address
         && let Ok(address) = HeaderValue::try_from(address.to_string())
     {
-        headers.insert("x-forwarded-for", address);
+        headers.insert(FORWARDED_FOR, address);
     }
     let proto = HeaderValue::from_static(if forwarded.is_https { "https" } else { "http" });
-    headers.insert("x-forwarded-proto", proto);
+    headers.insert(FORWARDED_PROTO, proto);
     if let Some(host) = &forwarded.host {
-        headers.insert("x-forwarded-host", host.clone());
+        headers.insert(FORWARDED_HOST, host.clone());
     }
     if let Some(key) = key {
         headers.insert(header::AUTHORIZATION, key.clone());
@@ -84,7 +88,7 @@ pub(super) fn asked(from: &HeaderMap, forwarded: &Forwarded, key: Option<&Header
 
 /// The headers for a client.
 pub(super) fn answered(from: &HeaderMap) -> HeaderMap {
-    let mut headers = pick(from, ANSWERED);
+    let mut headers = pick(from, &ANSWERED);
     // How an answer is to be read is for everybody, whatever the upstream calls it: we read it by that, too.
     for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
         if let Some(value) = from.get(&name) {
@@ -119,21 +123,21 @@ fn caching(from: &HeaderMap) -> HeaderValue {
 
 /// Those that are about a socket.
 pub(super) fn of_socket(from: &HeaderMap) -> HeaderMap {
-    let mut headers = pick(from, SOCKET);
+    let mut headers = pick(from, &SOCKET);
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers
 }
 
 /// Those of `names`, unless the message says that they are for the next one only (RFC 9110, section 7.6.1).
-fn pick(from: &HeaderMap, names: &[&'static str]) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for &name in names {
-        let name = HeaderName::from_static(name);
-        if is_of_connection(from, &name) {
-            continue;
-        }
-        for value in from.get_all(&name) {
+fn pick(from: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    // With what is said anew: what most messages have fits.
+    let mut headers = HeaderMap::with_capacity(12);
+    for name in names {
+        for (nth, value) in from.get_all(name).iter().enumerate() {
+            if nth == 0 && is_of_connection(from, name) {
+                break;
+            }
             headers.append(name.clone(), value.clone());
         }
     }

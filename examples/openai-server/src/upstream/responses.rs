@@ -49,9 +49,11 @@ pub(super) fn hold_to_owners(routes: Router, upstreams: &Upstreams) -> Router {
     let stored = Stored::new(routes.clone(), "", inner.max_body)
         .style(inner.voice.style, inner.voice.opaque)
         .auth(Some(auth));
-    routes
-        .layer(from_fn_with_state(stored, keep_owners))
-        .layer(from_fn_with_state(by, read_alike))
+    // One layer of the router, which puts what it has in a box for each.
+    routes.layer((
+        from_fn_with_state(by, read_alike),
+        from_fn_with_state(stored, keep_owners),
+    ))
 }
 
 async fn read_alike(State(by): State<By>, request: Request, next: Next) -> Response {

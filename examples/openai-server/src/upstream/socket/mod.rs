@@ -63,7 +63,7 @@ pub(super) async fn open(inner: &Inner, rule: &Arc<Rule>, mut head: Parts) -> Re
     let ask = Ask {
         method: &Method::GET,
         path: &path,
-        headers: &sent,
+        headers: sent,
         via: Via::Socket,
     };
     // The client's connection goes on, and counts as one, when this request is over; so does that to the upstream.
