@@ -125,7 +125,7 @@ pub use limit::{
     MemoryLedger, NoPlace, NoPlaceReason, OnOutage, Place, Price, Tier, TierName, Window,
 };
 pub use memory::{MemorySpool, MemoryStore};
-pub use model::ModelAllowList;
+pub use model::{ModelAllowList, ResolveModel};
 pub use owned::{NotTaken, OwnedBy, Owners};
 pub use password::{
     MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, Password, PasswordCost, PasswordError, PasswordHash, PasswordRejection,

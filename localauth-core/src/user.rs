@@ -159,10 +159,45 @@ pub struct InvalidEmail;
 /// The longest name of a user or key, in characters.
 pub const MAX_NAME_CHARS: usize = 128;
 
-/// Trims `name` and checks it: at most [`MAX_NAME_CHARS`] characters, no control characters. May be empty.
+/// Trims `name` and checks it: at most [`MAX_NAME_CHARS`] characters, of which none is a control character or turns the
+/// text around it, and if there are any, one can be seen. May be empty.
 pub(crate) fn clean_name(name: &str) -> Option<String> {
     let name = name.trim();
-    (name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control)).then(|| name.to_owned())
+    let is_good = name.chars().count() <= MAX_NAME_CHARS
+        && !name.chars().any(|c| c.is_control() || turns_text(c))
+        && (name.is_empty() || name.chars().any(|c| !is_invisible(c)));
+    is_good.then(|| name.to_owned())
+}
+
+/// Whether a character changes the direction of what is written after it, of others' text too (UAX #9, section 2): with
+/// those, "delete Ada" can be made to read as something else. Names in scripts that run from right to left need none.
+const fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether nobody sees a character: a name of nothing else would be a link that nobody can find.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200d}'
+            | '\u{2028}'..='\u{2029}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    ) || c.is_whitespace()
 }
 
 /// A user, as a store keeps it.
@@ -246,6 +281,27 @@ pub struct NewUser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_can_be_seen_and_turns_nothing() {
+        for (name, good) in [
+            (" Ada Lovelace ", true),
+            ("", true),
+            ("   ", true),
+            ("\u{5d0}\u{5d3}\u{5d4}", true),
+            // A family, and a word of Persian: both are joined by what nobody sees.
+            ("\u{1f469}\u{200d}\u{1f467}", true),
+            ("\u{645}\u{6cc}\u{200c}\u{62e}", true),
+            ("\u{200b}", false),
+            ("\u{feff}\u{2060}\u{3164}", false),
+            ("\u{2028}", true),
+            ("Ada\u{202e}", false),
+            ("\u{2067}Ada\u{2069}", false),
+            ("Ada\u{7}", false),
+        ] {
+            assert_eq!(clean_name(name).is_some(), good, "{name:?}");
+        }
+    }
 
     #[test]
     fn addresses_are_normalised_and_nonsense_is_refused() {

@@ -14,7 +14,7 @@
     const code = body?.error?.code;
     if (answer.status === 401) return say.signedOut;
     if (answer.status === 403) {
-      return { feature_disabled: say.feature, model_not_allowed: say.model, key_scope: say.scope }[code] ?? say.refused;
+      return { feature_disabled: say.feature, model_not_allowed: say.model, key_scope: say.scope }[code] ?? body?.error?.message ?? say.refused;
     }
     if (answer.status === 404) return say.missing;
     if (answer.status === 429) return after ? say.limited.replace('%s', after) : say.usedUp;

@@ -114,6 +114,7 @@ async function main(browser) {
   await user.waitForURL((url) => url.pathname === '/login');
   await walk.signIn(user, server, 'grace@example.org');
   report.disabled = await user.innerText('main');
+  report.programs = await walk.programs(admin, server);
   return report;
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use localauth_tests::{Server, walk_the_console};
+use localauth_tests::{Server, clean_command, required, walk_the_console};
+use serde_json::Value;
 
 /// A page with all it loads may have so many bytes.
 const BUDGET: u64 = 100 * 1024;
@@ -76,4 +77,40 @@ async fn from_the_first_start_to_the_end_of_an_account() {
     let said = |name: &str| seen[name].as_str().map(str::to_owned).unwrap_or_default();
     assert!(said("talkRefused").contains("limit"), "{}", said("talkRefused"));
     assert!(said("disabled").contains("disabled"), "{}", said("disabled"));
+    run_as_pasted(&seen["programs"]).await;
+}
+
+/// The programs that the home page shows, each by what it is for.
+async fn run_as_pasted(programs: &Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hello.mjs");
+    std::os::unix::fs::symlink(
+        required("LOCALAUTH_TEST_NODE_MODULES"),
+        folder.path().join("node_modules"),
+    )
+    .unwrap();
+    let text = |name: &str| {
+        programs[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name}: {programs}"))
+    };
+    std::fs::write(&file, text("node")).unwrap();
+    let mut curl = clean_command("bash");
+    curl.args(["-c", text("curl")]);
+    let mut python = clean_command(required("LOCALAUTH_TEST_PYTHON"));
+    python.args(["-c", text("python")]);
+    let mut node = clean_command(required("LOCALAUTH_TEST_NODE"));
+    node.arg(&file);
+    for (name, mut command) in [("curl", curl), ("python", python), ("node", node)] {
+        let output = command.output().await.unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {said} {errors}");
+        if name == "curl" {
+            let answer: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+            assert!(answer["choices"][0]["message"]["content"].is_string(), "{answer}");
+        } else {
+            assert!(!said.trim().is_empty(), "{name} says nothing: {errors}");
+        }
+    }
 }

@@ -132,6 +132,9 @@ pub fn compose_counted(
         let routes = model.routes.fallback(move || async move { unknown_route(style) });
         Model { routes, ..model }
     };
+    if let (Some(auth), Some(upstreams)) = (doors.auth(), &model.upstreams) {
+        auth.resolve_models(upstreams.names());
+    }
     let table = routes(&model.engines, model.keeps_owners);
     let metrics = Metrics::new(Sources {
         rules: rules(&doors, &table).rules(),

@@ -5,12 +5,12 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
-/// Set where an answer has not its own, such as that of a page: nothing is loaded from here, and nothing shows us in a
-/// frame; no address of ours is told to others; what we call JSON is not taken for a page.
+/// Set where an answer has not its own, such as that of a page: nothing is loaded from here, no form of what an engine
+/// calls a page goes anywhere (one to ourselves would go in the reader's name), and nothing shows us in a frame; no address of ours is told to others; what we call JSON is not taken for a page.
 const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     ),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),

@@ -298,6 +298,7 @@ impl AuthBuilder {
             writer,
             counters: super::vitals::Counters::new(),
             process: u16::from_be_bytes([a, b]),
+            models: super::models::Models::default(),
             request_ids: AtomicU64::new(u64::from_be_bytes(counter)),
         });
         inner.shared.set(None, &inner.features, &inner.watch_shared());

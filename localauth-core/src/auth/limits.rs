@@ -113,7 +113,8 @@ impl Auth {
     /// [`LimitError`] when the rule is none, the user unknown, the caller may not, or the store could not answer.
     pub async fn set_user_limit(&self, caller: &Caller, user: UserId, rule: LimitRule) -> Result<LimitId, LimitError> {
         may_limit(caller, Some(user))?;
-        let limit = self.new_limit(rule)?;
+        let mut limit = self.new_limit(rule)?;
+        self.name_exactly(&mut limit.rule.model);
         match self.0.stores.limits.put_user_limit(user, &limit, MAX_LIMITS).await? {
             PutLimit::Put(id, epoch) => {
                 self.0.changed(user, epoch);
@@ -188,6 +189,7 @@ impl Auth {
         since: Epoch,
     ) -> Result<(), LimitError> {
         may_limit(caller, None)?;
+        let rules = &self.house_exactly(rules);
         self.check_house(rules)?;
         match self.0.stores.limits.replace_house_rules(rules, since).await? {
             ReplaceHouseRules::Replaced(epoch) => {

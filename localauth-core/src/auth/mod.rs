@@ -12,6 +12,7 @@ mod keys;
 mod limit_status;
 mod limits;
 mod mint;
+mod models;
 mod passwords;
 mod question;
 mod queue;
@@ -144,6 +145,7 @@ struct Inner {
     loading: Mutex<HashMap<[u8; 32], resolve::WeakLoad>>,
     shared: shared::SharedKeys,
     house: house::House,
+    models: models::Models,
     /// Whether limits bind administrators too.
     limit_admins: bool,
     ledger: Arc<dyn Ledger>,

@@ -231,6 +231,10 @@ impl Auth {
         if models.models.len() > MAX_MODELS || !models.models.iter().all(good) {
             return Err(ManageError::Models);
         }
+        let models = ModelAllowList {
+            models: self.all_exactly(&models.models),
+            ..models
+        };
         let epoch = self.0.stores.users.set_models(id, &models).await?;
         self.0.changed(id, epoch.ok_or(ManageError::NotFound)?);
         let names: Vec<&str> = models.models.iter().map(String::as_str).collect();

@@ -110,7 +110,9 @@ pub(crate) async fn judge(
             limit: None,
         });
     };
-    let model = asked_model(request, rule.names_model());
+    // As the walk has it: by the name that limits and lists go by.
+    let model = asked_model(request, rule.names_model()).map(|model| auth.exact_model(model));
+    let model = model.as_deref();
     let mut verdict = identity
         .admit_request(request.method, request.path, request.address)
         .and_then(|()| rule.verify(Some(identity)))

@@ -102,6 +102,13 @@ struct Console {
     pace: Arc<sign_in::strength::Pace>,
 }
 
+impl Console {
+    /// The models there are: those that were told, and those that are known by now.
+    fn known_models(&self) -> Vec<String> {
+        self.auth.known_models(&self.models)
+    }
+}
+
 /// Configures the console.
 #[derive(Debug, Clone)]
 #[must_use]

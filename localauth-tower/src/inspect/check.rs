@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Uri};
+use localauth_core::ResolveModel;
 use localauth_core::policy::{Access, Asks, Dialect, ModelIn, Rule};
 use serde_json::{Map, Value};
 
 use super::inspected::Inspected;
 use super::judge::Judge;
 use super::kind::Kind;
-use super::resolve::{Names, ResolveModel};
+use super::resolve::Names;
 use super::route::Told;
 
 /// Takes any name for one of a model, as Ollama would: without regard to case, and with a tag.

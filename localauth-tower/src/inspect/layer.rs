@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use localauth_core::ResolveModel;
 use tower_layer::Layer;
 
 use super::judge::Judge;
-use super::resolve::{Names, ResolveModel};
+use super::resolve::Names;
 use super::service::InspectService;
 use crate::reject::ContractErrors;
 
@@ -132,6 +133,45 @@ impl<R> Inspect<R> {
     /// layers further in judge and count, and what stands in the body that is handed on. A body that names no model gets
     /// the default one written into it, so that it is not left to whoever reads it. An address is never edited, so a name
     /// in a path or query counts to the letter. What nobody resolves stays as it is.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt as _, Full};
+    /// use localauth_tower::{Inspect, Inspected, InspectedBody, ResolveModel};
+    /// use tower::{Layer as _, ServiceExt as _, service_fn};
+    ///
+    /// struct Aliases;
+    /// impl ResolveModel for Aliases {
+    ///     fn resolve(&self, name: &str) -> Option<Arc<str>> {
+    ///         matches!(name, "llama" | "llama:latest").then(|| "llama:latest".into())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = Inspect::new().resolve_models(Arc::new(Aliases));
+    /// let service = layer.layer(service_fn(async |request: Request<InspectedBody<Full<bytes::Bytes>>>| {
+    ///     let asked = request.extensions().get::<Inspected>().expect("Inspect is outside").clone();
+    ///     assert_eq!(asked.model(), Some("llama:latest"));
+    ///     // What is handed on says so too.
+    ///     let body = request.into_body().collect().await?.to_bytes();
+    ///     assert_eq!(body, r#"{"model":"llama:latest"}"#);
+    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::default()))
+    /// }));
+    /// let ask = |body: &'static str| {
+    ///     let request = Request::post("/v1/chat/completions").header("content-type", "application/json");
+    ///     request.body(Full::from(body))
+    /// };
+    ///
+    /// // Accepted:
+    /// assert_eq!(service.clone().oneshot(ask(r#"{"model":"llama"}"#)?).await?.status(), 200);
+    ///
+    /// // Refused, as without aliases:
+    /// assert_eq!(service.oneshot(ask(r#"{"model":"llama","Model":"gpt"}"#)?).await?.status(), 400);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// [`Inspected::model`]: super::Inspected::model
     pub fn resolve_models(mut self, models: Arc<dyn ResolveModel>) -> Self {

@@ -25,7 +25,7 @@ pub use body::InspectedBody;
 pub use future::ResponseFuture;
 pub use inspected::{Inspected, NotEdited};
 pub use layer::Inspect;
-pub use resolve::ResolveModel;
+pub use localauth_core::ResolveModel;
 pub use service::InspectService;
 
 #[cfg(test)]

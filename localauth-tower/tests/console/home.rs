@@ -167,6 +167,20 @@ async fn a_question_without_scripts_is_answered_metered_and_limited_as_the_visit
         .says("Eine Ihrer Grenzen ist erreicht.");
 }
 
+/// What was asked is paid for, and can neither be asked for nor shown again: no figure beside it is worth that.
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_shown_though_the_store_cannot_say_how_things_stand() {
+    let world = world();
+    let (_, mut browser) = world.visitor("ada", Role::User).await;
+    world.auth.follow_changes().await.unwrap();
+    browser.get("/").await.expect(200).says("tokens in 30 days");
+    world.store.set_outage(true);
+    browser.get("/").await.expect(503);
+    let ask = [("model", "demo"), ("message", "hello")];
+    let seen = browser.post("/try", &ask).await.expect(200).says("You said: hello");
+    seen.does_not_say("tokens in 30 days");
+}
+
 #[tokio::test]
 async fn another_site_cannot_ask_in_the_visitors_name() {
     let world = world();

@@ -2,6 +2,7 @@
 #![cfg(feature = "console")]
 
 mod accounts;
+mod doors;
 mod home;
 mod house;
 mod keys;

@@ -79,6 +79,16 @@ export async function makeKey(page, server) {
   return key;
 }
 
+/** The programs that the home page shows right after a key was made: they have it in them. */
+export async function programs(page, server) {
+  await page.goto(`${server}/`);
+  await page.getByLabel('Name of the key').fill('programs');
+  await submit(page, 'Make a key');
+  const names = ['curl', 'python', 'node'];
+  const texts = names.map((name) => page.locator(`#snippet-${name}`).textContent());
+  return Object.fromEntries((await Promise.all(texts)).map((text, nth) => [names[nth], text]));
+}
+
 /** That key chats, as any client of OpenAI does. */
 export async function chat(server, key) {
   const answer = await fetch(`${server}/v1/chat/completions`, {

@@ -67,7 +67,9 @@ pub(super) fn write(seen: &Seen, took: Duration) {
 /// Why a credential that was shown is no good, if it is not. Whoever shows none has not tried.
 fn failed_authentication(seen: &Seen) -> Option<&'static str> {
     match (seen.status?, seen.denial) {
-        (_, Some(Denial::MissingCredentials)) => None,
+        // Nor has whoever comes with a session that is over: it is the browser that sends it, with each of its tabs, and on
+        // a link of somebody else's too. Nobody guesses 256 bits.
+        (_, Some(Denial::MissingCredentials | Denial::InvalidSession)) => None,
         // The console answers some of them by leading to the sign-in.
         (_, Some(denial)) if denial.status() == StatusCode::UNAUTHORIZED || denial == Denial::AccountInactive => {
             Some(denial.code())

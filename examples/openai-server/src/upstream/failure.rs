@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::settings::ErrorCode;
 
-/// After so many seconds an upstream that is away may be back.
+/// After so many seconds an upstream that is away may be back, or less may be under way.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// How errors are told.
@@ -113,7 +113,7 @@ impl Failure {
         }
         let status = self.status();
         let mut response = error(voice, status, self.code(), &self.to_string(), None);
-        if matches!(self, Self::Unreachable | Self::NotConnectedInTime) {
+        if matches!(self, Self::Unreachable | Self::NotConnectedInTime | Self::Full) {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         response
@@ -125,10 +125,11 @@ pub(super) fn error(voice: Voice, status: StatusCode, code: &str, message: &str,
     if voice.opaque {
         return status.into_response();
     }
-    let kind = if status.is_server_error() {
-        "server_error"
-    } else {
-        "invalid_request_error"
+    let kind = match status {
+        _ if status.is_server_error() => "server_error",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        StatusCode::FORBIDDEN => "authorization_error",
+        _ => "invalid_request_error",
     };
     let code = match voice.style {
         ErrorCode::String => json!(code),

@@ -11,11 +11,11 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header, 
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use localauth_core::{
-    Denial,
+    Denial, UserId,
     policy::{Access, Rule},
 };
 use localauth_tower::{CurrentUser, Inspected, OverTls};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     Inner, Upstreams,
@@ -26,7 +26,9 @@ use super::{
     lent::Loan,
     list::Wanted,
     server::{NoAnswer, Server, Via},
-    shape, socket, target,
+    shape,
+    slots::Slot,
+    socket, target,
 };
 
 use crate::model::stored::MadeBy;
@@ -80,7 +82,7 @@ async fn answer(by: &Upstreams, request: Request) -> Result<Response, Failure> {
     }
     let body = inner.bounded(rule, &head, body)?;
     let sent = headers::asked(&head.headers, &inner.seen(&head), None);
-    let slot = inner.slot()?;
+    let slot = inner.slot(&head)?;
     let loan = Loan::new(body);
     let ask = Ask {
         method: &head.method,
@@ -205,10 +207,11 @@ pub(super) async fn finish(
 }
 
 impl Inner {
-    /// A place among the requests that are under way to upstreams. Without that bound a few clients could use up all
-    /// files there are.
-    pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Failure::Full)
+    /// A place among the requests that are under way to upstreams.
+    pub(super) fn slot(&self, head: &Parts) -> Result<Slot, Failure> {
+        let user = head.extensions.get::<CurrentUser>().map(CurrentUser::id);
+        // Behind a shared key may be anybody.
+        self.slots.take(user.filter(|user| *user != UserId::SHARED))
     }
 
     /// A body that is as long as it may be. One that was looked into is so already.

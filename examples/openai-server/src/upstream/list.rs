@@ -27,10 +27,14 @@ pub(super) enum Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// What a rule is for, if it is for that.
     pub(super) fn by(rule: &Rule, path: &'a str) -> Option<Self> {
-        match (rule.method(), rule.pattern()) {
-            (&Method::GET, "/v1/models" | "/models") => Some(Self::All(Language::OpenAi)),
-            (&Method::GET, "/api/tags") => Some(Self::All(Language::Ollama)),
-            (&Method::GET, "/v1/models/{model}") => path.rsplit('/').next().map(Self::One),
+        // To HEAD too: an upstream's own would tell how long the whole list is.
+        if !matches!(*rule.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        match rule.pattern() {
+            "/v1/models" | "/models" => Some(Self::All(Language::OpenAi)),
+            "/api/tags" => Some(Self::All(Language::Ollama)),
+            "/v1/models/{model}" => path.rsplit('/').next().map(Self::One),
             _ => None,
         }
     }

@@ -22,11 +22,16 @@ mod models;
 mod responses;
 mod server;
 mod shape;
+mod slots;
 mod socket;
 mod target;
 mod watch;
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use axum::{
     Router,
@@ -37,12 +42,9 @@ use localauth_core::{
     policy::{RouteTable, RouteTableError},
 };
 use localauth_tower::{Proxies, ResolveModel};
-use tokio::{
-    sync::{Semaphore, watch as signal},
-    task::JoinSet,
-};
+use tokio::{sync::watch as signal, task::JoinSet};
 
-use self::{failure::Voice, hidden::Hidden, measure::Measure, models::Listing, server::Server};
+use self::{failure::Voice, hidden::Hidden, measure::Measure, models::Listing, server::Server, slots::Slots};
 use crate::{
     app, connections,
     metrics::UpstreamMetrics,
@@ -71,7 +73,7 @@ struct Inner {
     servers: Vec<Arc<Server>>,
     metrics: Arc<UpstreamMetrics>,
     /// Requests that may be under way at once.
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
     /// Which route is whose.
     table: RouteTable,
     auth: Option<Auth>,
@@ -132,9 +134,7 @@ impl Upstreams {
         Ok(Self(Arc::new(Inner {
             servers,
             metrics,
-            slots: Arc::new(Semaphore::new(
-                connections::most_forwarded().min(Semaphore::MAX_PERMITS),
-            )),
+            slots: Slots::new(connections::most_forwarded()),
             table,
             auth: auth.cloned(),
             voice: Voice {
@@ -155,6 +155,11 @@ impl Upstreams {
         let forward = async |State(by): State<Self>, request: Request| forward::forward(&by, request).await;
         let routes = Router::new().fallback(forward).with_state(self.clone());
         responses::hold_to_owners(routes, self)
+    }
+
+    /// What knows the names of their models, for as long as there are any.
+    pub fn names(&self) -> Arc<dyn ResolveModel> {
+        Arc::new(Names(Arc::downgrade(&self.0)))
     }
 
     /// The exact names of the models that are known now.
@@ -180,6 +185,29 @@ impl Upstreams {
     }
 }
 
+/// The same for who is not to hold them: they hold the accounts.
+struct Names(Weak<Inner>);
+
+impl Names {
+    fn upstreams(&self) -> Option<Upstreams> {
+        self.0.upgrade().map(Upstreams)
+    }
+}
+
+impl ResolveModel for Names {
+    fn resolve(&self, name: &str) -> Option<Arc<str>> {
+        self.upstreams()?.resolve(name)
+    }
+
+    fn default_model(&self) -> Option<Arc<str>> {
+        self.upstreams()?.default_model()
+    }
+
+    fn known(&self) -> Vec<Arc<str>> {
+        self.upstreams().map(|upstreams| upstreams.known()).unwrap_or_default()
+    }
+}
+
 impl ResolveModel for Upstreams {
     fn resolve(&self, name: &str) -> Option<Arc<str>> {
         let servers = &self.0.servers;
@@ -198,6 +226,10 @@ impl ResolveModel for Upstreams {
             Some(model) => Some(among(model).unwrap_or_else(|| model.as_str().into())),
             None => among(name),
         }
+    }
+
+    fn known(&self) -> Vec<Arc<str>> {
+        self.models().into_iter().map(Arc::from).collect()
     }
 
     fn default_model(&self) -> Option<Arc<str>> {

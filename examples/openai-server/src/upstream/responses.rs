@@ -29,6 +29,8 @@ use super::{
 use crate::model::stored::{Stored, keep_owners, refuse_ownerless};
 
 const PATH: &str = "/v1/responses";
+/// As llama.cpp has it too.
+const BARE: &str = "/responses";
 /// What decides whose a response is, and whether it is kept.
 const FIELDS: [&str; 4] = ["previous_response_id", "conversation", "store", "background"];
 
@@ -57,18 +59,21 @@ pub(super) fn hold_to_owners(routes: Router, upstreams: &Upstreams) -> Router {
 }
 
 async fn read_alike(State(by): State<By>, request: Request, next: Next) -> Response {
-    let is_ours = request.uri().path().starts_with(PATH) && request.extensions().get::<CurrentUser>().is_some();
-    if !is_ours {
+    let path = request.uri().path();
+    let is_ours = path.starts_with(PATH) || path.starts_with(BARE);
+    if !is_ours || request.extensions().get::<CurrentUser>().is_none() {
         return next.run(request).await;
     }
-    let request = if *request.method() == Method::POST && request.uri().path() == PATH {
+    let request = if *request.method() == Method::POST && [PATH, BARE].contains(&path) {
         let (head, body) = request.into_parts();
         let refuse = |failure: Failure| failure.answer(by.voice, &head.uri);
         let Ok(read) = Limited::new(body, by.max_body).collect().await else {
             return refuse(Failure::BodyTooLarge);
         };
         let bytes = read.to_bytes();
-        if let Err(failure) = check(&bytes) {
+        // Whose a response is, is asked and noted at the one address only.
+        let is_bare = head.uri.path() == BARE;
+        if let Err(failure) = check(&bytes, is_bare) {
             return refuse(failure);
         }
         Request::from_parts(head, Body::from(bytes))
@@ -85,8 +90,8 @@ async fn read_alike(State(by): State<By>, request: Request, next: Next) -> Respo
     response
 }
 
-/// Whether everybody reads the same out of a body.
-fn check(body: &[u8]) -> Result<(), Failure> {
+/// Whether everybody reads the same out of a body. Where nobody asks whose a response is, none can be gone on with.
+fn check(body: &[u8], is_bare: bool) -> Result<(), Failure> {
     let Ok(Fields(fields)) = serde_json::from_slice::<Fields>(body) else {
         return Err(Failure::Invalid("The request body is no JSON object."));
     };
@@ -100,6 +105,9 @@ fn check(body: &[u8]) -> Result<(), Failure> {
         }
     }
     let fields: Map<_, _> = fields.into_iter().collect();
+    if is_bare && fields.get("previous_response_id").is_some_and(|id| !id.is_null()) {
+        return Err(Failure::Invalid("Go on with a stored response at `/v1/responses`."));
+    }
     refuse_ownerless(&fields).map_err(Failure::Invalid)
 }
 
@@ -149,7 +157,15 @@ mod tests {
             (r#"["model"]"#, false),
             ("", false),
         ] {
-            assert_eq!(check(body.as_bytes()).is_ok(), fits, "{body}");
+            assert_eq!(check(body.as_bytes(), false).is_ok(), fits, "{body}");
+        }
+        for (body, fits) in [
+            (r#"{"model":"m","input":"x"}"#, true),
+            (r#"{"previous_response_id":null}"#, true),
+            (r#"{"previous_response_id":"resp_1"}"#, false),
+            (r#"{"conversation":"conv_1"}"#, false),
+        ] {
+            assert_eq!(check(body.as_bytes(), true).is_ok(), fits, "{body}");
         }
     }
 }

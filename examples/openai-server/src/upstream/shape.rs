@@ -218,10 +218,11 @@ mod tests {
                 (&json!(message), &json!(code)),
                 "{body}"
             );
-            let kind = if status < 500 {
-                "invalid_request_error"
-            } else {
-                "server_error"
+            let kind = match status {
+                500.. => "server_error",
+                429 => "rate_limit_error",
+                403 => "authorization_error",
+                _ => "invalid_request_error",
             };
             assert_eq!(error["type"], kind);
             assert_eq!(headers["retry-after"], "7");

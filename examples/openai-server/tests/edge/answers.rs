@@ -25,7 +25,10 @@ async fn every_answer_tells_browsers_to_be_careful() {
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("referrer-policy", "no-referrer"),
-            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            (
+                "content-security-policy",
+                "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            ),
             ("x-frame-options", "DENY"),
         ] {
             assert_eq!(answer.headers[name], value, "{path}");

@@ -101,6 +101,12 @@ async fn failed_authentications_are_what_fail2ban_looks_for() {
         world.get("/api/auth/status", "sk-local-wrong").await;
         world.get("/v1/models", &world.user).await;
         world.get("/metrics", &world.user).await;
+        // Nor is a session that is over: every tab of a browser sends it, and so does a link on another site.
+        for path in ["/v1/models", "/api/auth/me", "/account"] {
+            let over = Request::get(path).header("cookie", "session=which-was-good-yesterday");
+            let answer = world.send(over, "").await;
+            assert!([401, 303].contains(&answer.status.as_u16()), "{path} {}", answer.status);
+        }
         assert_eq!(world.sign_in(PASSWORD).await.status, 200);
         for status in [401, 401, 401, 401, 429] {
             assert_eq!(world.sign_in("hunter2 is not it").await.status, status);

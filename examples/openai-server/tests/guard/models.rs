@@ -62,6 +62,54 @@ async fn each_model_goes_to_who_has_it() {
     assert!(one.take().is_empty() && two.take().is_empty());
 }
 
+/// A limit that an administrator gives by another name of a model binds that model, whatever it is called then.
+#[tokio::test]
+async fn what_is_said_of_a_model_holds_for_all_its_names() {
+    let engine = Engine::start(ollama(&["llama3:latest", "both"])).await;
+    let configuration = format!(
+        "[[upstreams]]\nurl = '{}'\naliases = {{ pet = 'llama3' }}",
+        engine.url()
+    );
+    let guard = Guard::configured(&configuration).await;
+    let put = async |path: &str, body: Value| {
+        let path = format!("/api/auth/admin/users/{}/{path}", guard.user_id);
+        guard.ask(&guard.admin, "PUT", &path, Some(&body.to_string())).await
+    };
+    let limit = put("quotas", json!({"model": "llama3", "max_requests": 2, "window": "1d"})).await;
+    assert_eq!(
+        (limit.status, &limit.json()["quota"]["model"]),
+        (200, &json!("llama3:latest"))
+    );
+    for (model, status) in [
+        ("LLAMA3", 200),
+        ("pet", 200),
+        ("llama3:latest", 429),
+        ("llama3", 429),
+        ("both", 200),
+    ] {
+        assert_eq!(guard.chat(&guard.user, &chat(model)).await.status, status, "{model}");
+    }
+    let why = async |model: &str| {
+        let asked = json!({"method": "POST", "path": "/v1/chat/completions", "model": model});
+        let told = guard
+            .ask(&guard.user, "POST", "/api/auth/why", Some(&asked.to_string()))
+            .await;
+        told.json()["code"].clone()
+    };
+    assert_eq!(why("pet").await, "insufficient_quota");
+    assert_eq!(why("both").await, Value::Null);
+    // A list by another name is that of the model too.
+    let list = put("models", json!({"enabled": true, "models": ["pet"]})).await;
+    assert_eq!(list.json()["allowed_models"]["models"], json!(["llama3:latest"]));
+    assert_eq!(guard.chat(&guard.user, &chat("both")).await.code(), "model_not_allowed");
+    assert_eq!(
+        guard.chat(&guard.user, &chat("llama3")).await.code(),
+        "insufficient_quota"
+    );
+    let features = guard.ask(&guard.admin, "GET", "/api/auth/admin/features", None).await;
+    assert_eq!(features.json()["models"], json!(["both", "llama3:latest"]));
+}
+
 #[tokio::test]
 async fn the_lists_are_one_and_show_what_the_caller_may_use() {
     let one = Engine::serving(&["allowed", "both"], ok).await;
@@ -82,6 +130,11 @@ async fn the_lists_are_one_and_show_what_the_caller_may_use() {
         assert_eq!(guard.ask("sk-local-wrong", "GET", path, None).await.status, 401);
         assert_eq!(guard.ask(&guard.user, "HEAD", path, None).await.status, 200);
     }
+    // An engine's own answer would tell how long the list is that they may not see.
+    let head = guard.ask(&guard.narrow, "HEAD", "/api/tags", None).await;
+    assert_eq!((head.status, head.header("etag")), (200, None));
+    let heads = |engine: &Engine| engine.take().iter().filter(|seen| seen.method() == "HEAD").count();
+    assert_eq!((heads(&one), heads(&two)), (0, 0));
     let tags = guard.ask(&guard.user, "GET", "/api/tags", None).await.json();
     let names: Vec<_> = tags["models"]
         .as_array()

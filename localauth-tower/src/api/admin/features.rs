@@ -46,6 +46,6 @@ pub(super) async fn admin_features(State(api): State<Api>) -> Json<FeatureList> 
         agent_features: group(FeatureGroup::Agent),
         general_features: group(FeatureGroup::General),
         api_features: group(FeatureGroup::Api),
-        models: api.models.to_vec(),
+        models: api.auth.known_models(&api.models),
     })
 }

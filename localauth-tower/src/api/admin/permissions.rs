@@ -106,9 +106,11 @@ pub(super) async fn set_models(
     Target(id): Target,
     JsonBody(body): JsonBody<NewModels>,
 ) -> Result<Json<ModelsSet>, ApiError> {
+    let names = body.models.into_iter().flatten();
+    let exact = names.map(|name| api.auth.exact_model(&name).into_owned());
     let list = ModelAllowList {
         enabled: body.enabled,
-        models: body.models.into_iter().flatten().collect(),
+        models: exact.collect(),
     };
     let allowed_models = AllowedModels::from(&list);
     api.auth.set_models(&asker.caller, id, list).await?;

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode, header};
+use localauth_core::Denial;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -26,16 +27,6 @@ struct Choice {
 #[derive(Deserialize)]
 struct Message {
     content: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    error: Reason,
-}
-
-#[derive(Deserialize)]
-struct Reason {
-    code: serde_json::Value,
 }
 
 pub(super) async fn ask(
@@ -98,7 +89,7 @@ pub(super) async fn ask(
 fn said(answer: &Answer) -> Result<String, Trouble> {
     let body = answer.body.as_deref();
     if !answer.status.is_success() {
-        return Err(refused(answer, body.unwrap_or_default()));
+        return Err(refused(answer));
     }
     let unread = || Trouble::new(StatusCode::BAD_GATEWAY, "error-try-unread");
     let completion: Completion = serde_json::from_slice(body.ok_or_else(unread)?).map_err(|_| unread())?;
@@ -106,15 +97,14 @@ fn said(answer: &Answer) -> Result<String, Trouble> {
     Ok(choice.message.content.unwrap_or_default())
 }
 
-fn refused(answer: &Answer, body: &[u8]) -> Trouble {
-    let refusal: Option<Refusal> = serde_json::from_slice(body).ok();
-    let code = refusal.as_ref().and_then(|refusal| refusal.error.code.as_str());
+/// By the reason itself, and not by the answer's words: those are as whoever runs the server wants them.
+fn refused(answer: &Answer) -> Trouble {
     let status = answer.status;
-    let id = match (status.as_u16(), code) {
+    let id = match (status.as_u16(), answer.denial) {
         (401, _) => "error-signed-out",
-        (403, Some("feature_disabled")) => "error-try-feature",
-        (403, Some("model_not_allowed")) => "error-try-model",
-        (403, Some("key_scope")) => "error-key-scope",
+        (403, Some(Denial::FeatureDisabled)) => "error-try-feature",
+        (403, Some(Denial::ModelNotAllowed)) => "error-try-model",
+        (403, Some(Denial::KeyScope)) => "error-key-scope",
         (403, _) => "error-refused",
         (404, _) => "error-try-no-model",
         (429, _) if answer.retry_after.is_some() => "error-try-limited",

@@ -9,8 +9,8 @@ use super::super::Console;
 use super::walk::{Answer, Walk};
 use crate::CurrentUser;
 
-/// How long the page waits for the list.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the page waits for what it could be without.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// The most that are offered.
 const MAX_MODELS: usize = 200;
 
@@ -36,8 +36,9 @@ pub(super) async fn usable(console: &Console, user: &CurrentUser, walk: &Walk) -
     let mut models = answer
         .as_ref()
         .and_then(listed)
-        .unwrap_or_else(|| console.models.to_vec());
-    models.retain(|model| user.may_use_model(model));
+        .unwrap_or_else(|| console.known_models());
+    // An alias is for whom the model is that it stands for.
+    models.retain(|model| user.may_use_model(&console.auth.exact_model(model)));
     // The default first, so that it is never among those left out.
     models.sort_by_key(|model| Some(model.as_str()) != console.default_model.as_deref());
     models.truncate(MAX_MODELS);

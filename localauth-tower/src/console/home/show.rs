@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use localauth_core::{CreatedKey, UserId};
+use tokio::time::timeout;
 
 use super::super::Console;
 use super::super::frame::Frame;
@@ -13,7 +14,7 @@ use super::super::page::page_with;
 use super::super::trouble::Trouble;
 use super::super::visit::Visit;
 use super::glance::Glance;
-use super::models::usable;
+use super::models::{PATIENCE, usable};
 use super::snippets::Snippets;
 use super::walk::Walk;
 use crate::CurrentUser;
@@ -73,6 +74,13 @@ pub(super) struct Before<'b> {
     pub(super) trouble: Option<&'b Trouble>,
 }
 
+impl Before<'_> {
+    /// Whether something was done that cannot be done again, or told again.
+    fn is_done(&self) -> bool {
+        self.made.is_some() || self.talk.answer.is_some() || self.trouble.is_some()
+    }
+}
+
 pub(super) async fn show(State(console): State<Console>, visit: Visit, walk: Walk) -> Result<Response, Trouble> {
     home(&console, &visit, &walk, Before::default()).await
 }
@@ -88,6 +96,11 @@ pub(super) async fn home(
     let (models, listed) = usable(console, user, walk).await;
     let glance = match user.id() {
         UserId::SHARED => None,
+        // What was done is told all the same, and soon: an answer that counts, a key that nobody can see again.
+        _ if before.is_done() => timeout(PATIENCE, Glance::of(console, user))
+            .await
+            .ok()
+            .and_then(Result::ok),
         _ => Some(Glance::of(console, user).await?),
     };
     let mut frame = visit.frame(console, "home-title");
@@ -97,7 +110,7 @@ pub(super) async fn home(
     let key = before.made.map(|made| made.plain.expose());
     let model = models.first().map_or("MODEL", String::as_str);
     let page = Home {
-        may_mint: glance.is_some() && may_mint(user).is_ok(),
+        may_mint: user.id() != UserId::SHARED && may_mint(user).is_ok(),
         glance,
         key,
         name: before.name.map_or_else(|| frame.t("home-key-name"), str::to_owned),

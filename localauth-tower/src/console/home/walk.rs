@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use localauth_core::Denial;
 use tower::ServiceExt as _;
 
 use super::super::Console;
@@ -28,11 +29,13 @@ const CARRIED: [HeaderName; 8] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("xi-api-key"),
 ];
-const CARRIED_TOO: [&str; 4] = [
+const CARRIED_TOO: [&str; 5] = [
     "sec-fetch-site",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
+    // So that the model's server names the request as our own log does.
+    "x-request-id",
 ];
 
 /// What of the visitor's own request goes with each that is made for them.
@@ -46,6 +49,8 @@ pub(super) struct Walk {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Why it was refused, if one of our layers did.
+    pub(super) denial: Option<Denial>,
     pub(super) retry_after: Option<u64>,
     /// None where it is too long, or broke off.
     pub(super) body: Option<Bytes>,
@@ -108,6 +113,7 @@ impl Answer {
         let retry_after = head.headers.get(header::RETRY_AFTER);
         Self {
             status: head.status,
+            denial: head.extensions.get().copied(),
             retry_after: retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
             cookies: head.headers.get_all(header::SET_COOKIE).iter().cloned().collect(),
             body: to_bytes(body, MAX_ANSWER).await.ok(),

@@ -208,13 +208,13 @@ pub(crate) fn plain_money(micros: u64) -> String {
 /// Where a limit is made or changed, and taken away.
 #[derive(Template)]
 #[template(path = "house/limit.html")]
-pub(crate) struct LimitPage<'a> {
+pub(crate) struct LimitPage {
     frame: Frame,
     place: Place,
     typed: Typed,
     /// Names the rule that is shown, where there is one already.
     revision: String,
-    models: &'a [String],
+    models: Vec<String>,
     /// Each window, and what it is called.
     windows: Vec<(String, String)>,
 }
@@ -234,8 +234,8 @@ pub(crate) struct Place {
     pub(crate) has_model: bool,
 }
 
-impl<'a> LimitPage<'a> {
-    fn new(console: &'a Console, visit: &Visit, place: Place, typed: Typed) -> Self {
+impl LimitPage {
+    fn new(console: &Console, visit: &Visit, place: Place, typed: Typed) -> Self {
         let frame = visit.frame(console, "house-limit-title");
         let other = Some(typed.window.as_str()).filter(|other| !other.is_empty() && !WINDOWS.contains(other));
         let all = WINDOWS.into_iter().chain(other);
@@ -246,7 +246,7 @@ impl<'a> LimitPage<'a> {
             place,
             typed,
             revision: String::new(),
-            models: &console.models,
+            models: console.known_models(),
         }
     }
 

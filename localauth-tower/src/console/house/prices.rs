@@ -18,7 +18,7 @@ use crate::console::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "house/price.html")]
-struct PricePage<'a> {
+struct PricePage {
     frame: Frame,
     /// Empty stands for all others.
     model: String,
@@ -30,11 +30,11 @@ struct PricePage<'a> {
     cached_prompt: String,
     completion: String,
     second: String,
-    models: &'a [String],
+    models: Vec<String>,
 }
 
-impl<'a> PricePage<'a> {
-    fn new(console: &'a Console, visit: &Visit, model: String, price: Option<&Price>) -> Self {
+impl PricePage {
+    fn new(console: &Console, visit: &Visit, model: String, price: Option<&Price>) -> Self {
         let text = |micros: Option<u64>| micros.map(plain_money).unwrap_or_default();
         Self {
             frame: visit.frame(console, "house-price-title"),
@@ -45,7 +45,7 @@ impl<'a> PricePage<'a> {
             cached_prompt: text(price.and_then(|price| price.cached_prompt)),
             completion: text(price.map(|price| price.completion)),
             second: text(price.map(|price| price.second)),
-            models: &console.models,
+            models: console.known_models(),
         }
     }
 }

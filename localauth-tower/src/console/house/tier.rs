@@ -49,7 +49,7 @@ impl OneTier {
             weight: tier.weight().to_string(),
             groups: access::groups(&console.auth, &tier.features, |_, on| access::by_default(&frame, on)),
             models: Models::of(
-                &console.models,
+                &console.known_models(),
                 tier.models.is_none(),
                 tier.models.as_ref().unwrap_or(&NO_MODELS),
             ),

@@ -26,12 +26,12 @@ const METHODS: [&str; 5] = ["POST", "GET", "PUT", "PATCH", "DELETE"];
 
 #[derive(Template)]
 #[template(path = "house/why.html")]
-struct Why<'a> {
+struct Why {
     frame: Frame,
     methods: &'static [&'static str],
     /// What can be chosen as a path.
     paths: BTreeSet<String>,
-    models: &'a [String],
+    models: Vec<String>,
     who: String,
     method: String,
     path: String,
@@ -60,14 +60,14 @@ struct Refusal {
     advice: String,
 }
 
-impl<'a> Why<'a> {
-    fn new(console: &'a Console, visit: &Visit) -> Self {
+impl Why {
+    fn new(console: &Console, visit: &Visit) -> Self {
         let rules = console.policy.iter().flat_map(|table| table.rules());
         Self {
             frame: visit.frame(console, "house-why-title"),
             methods: &METHODS,
             paths: rules.map(|rule| rule.pattern().to_owned()).collect(),
-            models: &console.models,
+            models: console.known_models(),
             who: shown(&visit.query("user").unwrap_or_default()),
             method: "POST".to_owned(),
             path: "/v1/chat/completions".to_owned(),
@@ -147,7 +147,7 @@ async fn whose(console: &Console, visit: &Visit, text: &str) -> Result<Result<Wh
     }))
 }
 
-async fn answer(console: &Console, visit: &Visit, fields: &Fields, why: &Why<'_>) -> Result<Answer, Trouble> {
+async fn answer(console: &Console, visit: &Visit, fields: &Fields, why: &Why) -> Result<Answer, Trouble> {
     let method = Method::from_bytes(why.method.as_bytes()).map_err(|_| Trouble::bad("error-why-method"))?;
     let path = why.path.split(['?', '#']).next().unwrap_or_default();
     if !path.starts_with('/') {

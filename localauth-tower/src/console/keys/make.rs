@@ -81,7 +81,8 @@ async fn create(console: &Console, visit: &Visit, form: &Form, fields: &Fields) 
 /// The form, with what the visitor has to give.
 async fn new(console: &Console, visit: &Visit, frame: Frame, form: Form) -> Result<New, Trouble> {
     let user = visit.user()?;
-    let models = console.models.iter().filter(|model| user.may_use_model(model));
+    let models = console.known_models();
+    let models = models.iter().filter(|model| user.may_use_model(model));
     let group = |(name, group): (&'static str, FeatureGroup)| {
         let all = console.auth.features().iter();
         let features = all.filter(|feature| feature.group == group && user.may(feature.key));

@@ -63,7 +63,8 @@ pub(super) async fn save(
     let before = known(&own.limits, id)?.map(|limit| &limit.rule);
     let place = place(&console, &visit, &user, &limit);
     let saved = async {
-        let rule = rule(&fields, before.map(|rule| rule.model.as_str()))?;
+        let mut rule = rule(&fields, before.map(|rule| rule.model.as_str()))?;
+        rule.model = console.auth.exact_model(&rule.model).into_owned();
         // A user has one limit for each model: another one would take its place.
         if before.is_none() && own.limits.iter().any(|limit| limit.rule.model == rule.model) {
             return Err(Trouble::bad("error-user-limit-there"));

@@ -155,7 +155,7 @@ impl Person {
             features_revision: revision::of(&user.permissions),
             models_revision: revision::of(&list_of(user)),
             groups: switches(console, &frame, user, house.tier_of(&own)),
-            models: Models::of(&console.models, !user.models.enabled, &user.models.models),
+            models: Models::of(&console.known_models(), !user.models.enabled, &user.models.models),
             tiers: house.tiers.keys().map(ToString::to_string).collect(),
             tier: own.tier.map(|tier| tier.to_string()).unwrap_or_default(),
             default_tier: house.default_tier.map(|tier| tier.to_string()).unwrap_or_default(),

@@ -10,13 +10,13 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::Uri;
-use localauth_core::Denial;
 use localauth_core::policy::{Access, Asks, Rule};
+use localauth_core::{Denial, ResolveModel};
 
 use super::inspected::Inspected;
 use super::judge::Judge;
 use super::kind::Kind;
-use super::resolve::{Names, ResolveModel};
+use super::resolve::Names;
 use super::route::Told;
 
 /// What a body of JSON to `path` is judged to ask for.

@@ -67,7 +67,7 @@ pub(super) async fn open(inner: &Inner, rule: &Arc<Rule>, mut head: Parts) -> Re
         via: Via::Socket,
     };
     // The client's connection goes on, and counts as one, when this request is over; so does that to the upstream.
-    let places = (inner.slot()?, head.extensions.get::<Place>().cloned());
+    let places = (inner.slot(&head)?, head.extensions.get::<Place>().cloned());
     let nothing = Loan::new(Body::empty());
     let (server, mut answer) = ask.first_that_answers(&servers, &nothing).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
