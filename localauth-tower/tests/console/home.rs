@@ -13,7 +13,9 @@ use localauth_core::{
     Auth, Caller, KeyScope, LimitRule, ModelAllowList, NewKey, Period, RegistrationMode, Role, UsageFilter, UserId,
 };
 use localauth_tower::api::{CrossSite, Renewal, refuse_cross_site, renew_session};
-use localauth_tower::{EnforceLimits, Inspect, MeterUsage, RequireAuth, RequireModel, RoutePolicy};
+use localauth_tower::{
+    ContractErrors, EnforceLimits, ErrorCode, Inspect, MeterUsage, RequireAuth, RequireModel, RoutePolicy,
+};
 use serde_json::{Value, json};
 
 use crate::support::{MARKUP, World};
@@ -47,6 +49,11 @@ async fn answer(body: Bytes) -> Response {
 
 /// A model behind all the layers, as a server has it.
 fn model(auth: &Auth) -> Router {
+    model_that_refuses(auth, ContractErrors::default())
+}
+
+/// The same, with refusals in these words.
+fn model_that_refuses(auth: &Auth, words: ContractErrors) -> Router {
     let table = RouteTable::builder()
         .signed_in(Method::GET, "/v1/models")
         .feature(Method::POST, "/v1/chat/completions", "chat")
@@ -57,12 +64,12 @@ fn model(auth: &Auth) -> Router {
         .route("/v1/models", get(move || std::future::ready(list)))
         .route("/v1/chat/completions", post(answer))
         .layer(MeterUsage::new(auth))
-        .layer(EnforceLimits::new(auth))
-        .layer(RequireModel::new())
-        .layer(Inspect::new())
-        .layer(RoutePolicy::new(table))
+        .layer(EnforceLimits::new(auth).with_reject(words))
+        .layer(RequireModel::new().with_reject(words))
+        .layer(Inspect::new().with_reject(words))
+        .layer(RoutePolicy::new(table).with_reject(words))
         .layer(from_fn_with_state(Renewal::new(auth), renew_session))
-        .layer(RequireAuth::new(auth).allow_anonymous())
+        .layer(RequireAuth::new(auth).allow_anonymous().with_reject(words))
         .layer(from_fn_with_state(CrossSite::new(), refuse_cross_site))
 }
 
@@ -234,6 +241,27 @@ async fn whoever_may_not_is_told_why() {
         .expect(403)
         .says("You may not use chat here");
     assert_eq!(used(&world, user.id).await, (0, 0));
+}
+
+#[tokio::test]
+async fn people_are_told_why_whatever_programs_are_told() {
+    let numbers = ContractErrors::default().with_code(ErrorCode::Number);
+    let nothing = ContractErrors::default().opaque(true);
+    for words in [numbers, nothing] {
+        let world = World::with_auth(
+            |auth| auth.registration(RegistrationMode::Invite),
+            |auth, console| console.openai(model_that_refuses(auth, words)),
+        );
+        let (user, mut browser) = world.visitor("ada", Role::User).await;
+        let only = ModelAllowList {
+            enabled: true,
+            models: ["demo".to_owned()].into(),
+        };
+        world.auth.set_models(&Caller::operator(), user.id, only).await.unwrap();
+        let ask = [("model", "zeta"), ("message", "hello")];
+        let seen = browser.post("/try", &ask).await.expect(403);
+        seen.says("You may not use this model");
+    }
 }
 
 #[tokio::test]

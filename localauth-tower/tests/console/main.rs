@@ -6,6 +6,7 @@ mod doors;
 mod home;
 mod house;
 mod keys;
+mod keys_ends;
 mod keys_rights;
 mod pages;
 mod support;
