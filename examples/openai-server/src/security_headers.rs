@@ -6,7 +6,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 /// Set where an answer has not its own, such as that of a page: nothing is loaded from here, no form of what an engine
-/// calls a page goes anywhere (one to ourselves would go in the reader's name), and nothing shows us in a frame; no address of ours is told to others; what we call JSON is not taken for a page.
+/// calls a page goes anywhere (one to ourselves would go in the reader's name), and nothing shows us in a frame; no
+/// address of ours is told to others; what we call JSON is not taken for a page.
 const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
