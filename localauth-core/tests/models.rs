@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Arc;
 
-use localauth_core::{Denial, KeyLimit, KeyScope, LimitRule, ModelAllowList, Price, ResolveModel, Tier};
+use localauth_core::{Denial, KeyLimit, KeyScope, LimitRule, ModelAllowList, NewKey, Price, ResolveModel, Tier};
 use support::{World, operator};
 
 struct Ollama;
@@ -77,6 +77,37 @@ async fn a_key() {
     let key = world.key_with(&user, scope).await.key;
     assert_eq!(key.scope.models, Some(["llama:latest".to_owned()].into()));
     assert_eq!(key.scope.limits[0].limit.rule.model, "llama:latest");
+}
+
+/// Whoever may not use a model does not learn by an alias what it is called.
+#[tokio::test]
+async fn a_key_of_ones_own_tells_no_names() {
+    let world = world().await;
+    let user = world.user("ada@example.org").await;
+    let list = |model: &str| ModelAllowList {
+        enabled: true,
+        models: [model.to_owned()].into(),
+    };
+    let made = async || {
+        let caller = world.by(&world.session("ada@example.org").await).await;
+        let scope = KeyScope {
+            models: Some(["Llama".to_owned()].into()),
+            ..KeyScope::default()
+        };
+        let made = world
+            .auth
+            .create_own_key(&caller, NewKey::named("x").scoped(scope))
+            .await;
+        made.unwrap().key.scope.models.unwrap()
+    };
+    world.auth.set_models(&operator(), user.id, list("gpt")).await.unwrap();
+    assert_eq!(made().await, ["Llama".to_owned()].into());
+    world
+        .auth
+        .set_models(&operator(), user.id, list("llama"))
+        .await
+        .unwrap();
+    assert_eq!(made().await, ["llama:latest".to_owned()].into());
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ impl Auth {
     pub async fn create_own_key(&self, caller: &Caller, mut new: NewKey) -> Result<CreatedKey, KeyError> {
         let identity = caller.identity().ok_or(Denial::MissingCredentials)?;
         identity.require_minting()?;
-        self.scope_exactly(&mut new.scope);
+        self.scope_exactly(caller, &mut new.scope);
         new.scope = new.scope.within(&identity.minting_scope())?;
         self.mint(caller, identity.user_id(), new, identity.key()).await
     }
@@ -132,7 +132,7 @@ impl Auth {
         let inner = &self.0;
         let now = self.now();
         let name = clean_name(&new.name).filter(|n| !n.is_empty()).ok_or(KeyError::Name)?;
-        self.scope_exactly(&mut new.scope);
+        self.scope_exactly(caller, &mut new.scope);
         self.check_scope(&new.scope)?;
         if let Some(tier) = &new.scope.tier {
             let house = inner.house().await?;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::Auth;
+use crate::audit::Caller;
 use crate::limit::{HouseRules, Limit};
 use crate::model::ResolveModel;
 use crate::scope::KeyScope;
@@ -75,12 +76,22 @@ impl Auth {
             .collect()
     }
 
-    pub(super) fn scope_exactly(&self, scope: &mut KeyScope) {
+    /// By the names that `caller` may know: what an alias stands for is told to nobody who may not use that model, and to
+    /// keep such a name as it was typed allows nothing.
+    pub(super) fn scope_exactly(&self, caller: &Caller, scope: &mut KeyScope) {
+        let may_know = |exact: &str| {
+            let caller = caller.identity();
+            caller.is_none_or(|identity| identity.require_admin().is_ok() || identity.require_model(exact).is_ok())
+        };
+        let exact = |name: &String| match self.exact_model(name) {
+            Cow::Owned(exact) if may_know(&exact) => exact,
+            _ => name.clone(),
+        };
         if let Some(models) = &mut scope.models {
-            *models = self.all_exactly(&*models);
+            *models = models.iter().map(exact).collect();
         }
         for limit in &mut scope.limits {
-            self.name_exactly(&mut limit.limit.rule.model);
+            limit.limit.rule.model = exact(&limit.limit.rule.model);
         }
     }
 

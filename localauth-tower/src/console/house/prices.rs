@@ -1,5 +1,7 @@
 //! What a model costs.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -68,8 +70,13 @@ fn price(fields: &Fields) -> Result<Price, Trouble> {
 }
 
 pub(super) async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Trouble> {
-    let model = fields.text("model");
     let is_there = fields.has("there");
+    // Where one is made: the exact name may have a price already, which would be the one that counts.
+    let model = match fields.text("model") {
+        model if is_there => Cow::Borrowed(model),
+        model => console.auth.exact_model(model),
+    };
+    let model = model.as_ref();
     let saved: Result<(), Trouble> = async {
         let price = price(&fields)?;
         let change = console.auth.change_house_rules(&visit.caller, |house| {

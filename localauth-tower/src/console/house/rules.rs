@@ -33,6 +33,11 @@ pub(super) fn put(
     rule: &LimitRule,
     auth: &Auth,
 ) -> Result<(), LimitError> {
+    // As it will be kept: another name of a model is the same model.
+    let rule = &LimitRule {
+        model: auth.exact_model(&rule.model).into_owned(),
+        ..rule.clone()
+    };
     let Some(id) = id else {
         // Both would hold, and only the narrower one would ever be seen to.
         if limits.iter().any(|limit| is_for_the_same(&limit.rule, rule)) {

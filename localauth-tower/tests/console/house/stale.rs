@@ -1,6 +1,8 @@
 //! Forms from before somebody else's change.
 
-use localauth_core::{Caller, HouseRules, LimitError, TierName};
+use std::sync::Arc;
+
+use localauth_core::{Caller, HouseRules, LimitError, ResolveModel, TierName};
 
 use crate::support::{MARKUP, World};
 use crate::users::{admin, fill_in, revision};
@@ -128,4 +130,32 @@ async fn what_is_there_is_neither_replaced_nor_doubled_by_adding_it() {
         refused.says("already a price of this model").says("value=\"9\"");
         assert_eq!(house(&world).await.prices[model].prompt, 1_000_000);
     }
+}
+
+/// By another name of its model a second price would be kept, and never count; a second limit would be one too many.
+#[tokio::test]
+async fn a_model_is_one_whatever_it_is_called() {
+    struct Cases;
+    impl ResolveModel for Cases {
+        fn resolve(&self, name: &str) -> Option<Arc<str>> {
+            let name = name.to_lowercase();
+            (name == "demo").then(|| name.into())
+        }
+    }
+    let world = World::new();
+    world.auth.resolve_models(Arc::new(Cases));
+    let (_, mut browser) = admin(&world).await;
+    let price = |model: &'static str, amount: &'static str| [("model", model), ("prompt", amount)];
+    browser.post("/admin/prices", &price("DEMO", "1")).await.expect(303);
+    let refused = browser.post("/admin/prices", &price("Demo", "9")).await.expect(400);
+    refused.says("already a price of this model");
+    let prices = house(&world).await.prices;
+    assert_eq!((prices.len(), prices["demo"].prompt), (1, 1_000_000));
+
+    let limit = |model: &'static str| [("window", "1h"), ("model", model), ("max_requests", "5")];
+    let at = "/admin/limits/new";
+    browser.post(at, &limit("DEMO")).await.expect(303);
+    let refused = browser.post(at, &limit("demo")).await.expect(400);
+    refused.says("already a limit for this model");
+    assert_eq!(house(&world).await.everyone.len(), 1);
 }
